@@ -1,0 +1,1 @@
+"""Subscriber, Segment, import."""

@@ -1,0 +1,1 @@
+"""Meters, plans, usage records, quotas."""

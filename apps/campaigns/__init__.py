@@ -1,0 +1,1 @@
+"""Campaign, CampaignRun, schedule and planner."""

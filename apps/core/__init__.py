@@ -1,0 +1,1 @@
+"""Kernel: errors, ids, clock, encryption, embedded engines. Imports no other app."""

@@ -1,0 +1,1 @@
+"""The tenants' door: HTML."""

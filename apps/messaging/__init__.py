@@ -1,0 +1,1 @@
+"""Template, Delivery (the ledger), the sending pipeline."""

@@ -1,0 +1,1 @@
+"""The operators' door: run, health, metrics."""

@@ -1,0 +1,1 @@
+"""Tenant, Membership, Application, ApiKey, audit; the tenancy scope and row-level security."""

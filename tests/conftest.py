@@ -1,0 +1,88 @@
+"""Session-wide engines and the fixtures every test may use.
+
+Each pytest process gets its own PostgreSQL and Valkey on Unix sockets below a temporary PUSHSAAS_HOME, so that parallel
+workers share nothing. Tests run as `pushsaas_app`, the role that serves: row-level security is on in every one of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.test import TransactionTestCase
+from pytest_socket import disable_socket, socket_allow_hosts
+
+from apps.core import embedded, valkey
+
+pytest_plugins = ["tests.fixtures"]
+
+#: Durability is not what tests measure; the fault tests start servers of their own with fsync on.
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+
+
+def pytest_runtest_setup() -> None:
+    disable_socket(allow_unix_socket=True)
+    socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def home() -> Path:
+    return Path(settings.HOME)
+
+
+@pytest.fixture(scope="session")
+def engines(home: Path) -> Iterator[None]:
+    from pushsaas import env
+
+    started = [
+        embedded.start_postgres(home / "postgres", env.socket_directory(), settings=_FAST),
+        embedded.start_valkey(home / "valkey", env.socket_directory(), settings={"appendonly": "no"}),
+    ]
+    yield
+    for engine in reversed(started):
+        engine.stop()
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.rmtree(env.socket_directory(), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(engines: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+    """Replaces pytest-django's: our roles make the database, the owner migrates it, the tests serve."""
+    from apps.operations.database import prepare_database
+
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        prepare_database(verbosity=0)
+        connections["owner"].close()
+    yield
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        connections.close_all()
+
+
+def _empty_every_table(self: TransactionTestCase) -> None:
+    """A transactional test's clean-up. The serving role may not TRUNCATE, so the server's first role does."""
+    from apps.operations.database import connect_as_admin
+
+    with connect_as_admin(settings.DATABASES["default"]["NAME"]) as admin:
+        rows = admin.execute(
+            "SELECT format('%I', relname) FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition "
+            "AND relnamespace = 'public'::regnamespace AND relname NOT IN ('django_migrations', 'django_content_type')"
+        ).fetchall()
+        admin.execute("TRUNCATE " + ", ".join(row[0] for row in rows) + " RESTART IDENTITY CASCADE")
+
+
+TransactionTestCase._fixture_teardown = _empty_every_table  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def region() -> str:
+    return settings.HOME_REGION
+
+
+@pytest.fixture
+def clean_valkey(engines: None, region: str) -> None:
+    """An empty Valkey before the test."""
+    valkey.connect(region).flushall()
