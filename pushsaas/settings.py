@@ -255,6 +255,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
 
+#: Beat only rings; any number of beats may. What is due stands in PostgreSQL. A ring that nobody heard in time expires.
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
