@@ -1,0 +1,24 @@
+"""What billing says no with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.core import clock
+from apps.core.errors import Category, HouseError
+
+
+class QuotaExceeded(HouseError):
+    """The period's hard limit of a meter would be passed. Nothing was changed."""
+
+    category = Category.LIMITED
+    code = "quota_exceeded"
+    default_message = _("The limit of this billing period is reached.")
+
+    def __init__(self, *, meter: str, limit: int, used: int, resets_at: datetime) -> None:
+        super().__init__(
+            details={"meter": meter, "limit": limit, "used": used, "resets_at": resets_at.isoformat()},
+            retry_after=max(1.0, (resets_at - clock.now()).total_seconds()),
+        )

@@ -1,0 +1,96 @@
+"""Usage records at the border: their shape, what makes one valid, and the fingerprints of its content. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from apps.billing.meters import METERS
+
+OLDEST = timedelta(days=35)
+AHEAD = timedelta(minutes=5)
+MAX_SOURCE_KEY = 200
+MAX_QUANTITY = 2**53
+MAX_DIMENSIONS = 8
+MAX_DIMENSION_TEXT = 128
+
+
+class Result(StrEnum):
+    """What became of one record.
+
+    NEW was counted. DUP was counted before (success). CONFLICT has the identity of another record and was refused.
+    INVALID was refused, the reason says why.
+    """
+
+    NEW = "new"
+    DUP = "dup"
+    CONFLICT = "conflict"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecordIn:
+    """One fact to count.
+
+    source_key: the producer's own name of the fact; with tenant and meter its identity for ever. It holds no attempt
+    number and no time of sending. quantity: whole units of the meter. application_id: row number, None for the tenant
+    as a whole. dimensions: few and small words to group by.
+    """
+
+    meter: str
+    source_key: str
+    quantity: int
+    occurred_at: datetime
+    application_id: int | None = None
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.meter, self.source_key
+
+    @property
+    def payload_hash(self) -> bytes:
+        return _fingerprint([self.quantity, self.application_id or 0, dict(self.dimensions)])
+
+    @property
+    def dimensions_hash(self) -> bytes:
+        return _fingerprint(dict(self.dimensions))
+
+
+@dataclass(frozen=True, slots=True)
+class UsageOutcome:
+    """The answer for one record, in the order they were given. reason: a code, for INVALID only."""
+
+    result: Result
+    reason: str = ""
+
+
+def _fingerprint(value: object) -> bytes:
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    return hashlib.blake2b(canonical, digest_size=16).digest()
+
+
+def reason_against(record: UsageRecordIn, *, now: datetime) -> str:
+    """Why a record cannot be counted, as a code; empty when it can."""
+    if record.meter not in METERS:
+        return "unknown_meter"
+    if not 1 <= len(record.source_key) <= MAX_SOURCE_KEY or "\x00" in record.source_key:
+        return "bad_source_key"
+    if not 0 <= record.quantity <= MAX_QUANTITY:
+        return "bad_quantity"
+    if record.occurred_at.tzinfo is None:
+        return "timestamp_without_zone"
+    if not now - OLDEST <= record.occurred_at <= now + AHEAD:
+        return "timestamp_out_of_range"
+    return "" if _dimensions_are_small(record.dimensions) else "bad_dimensions"
+
+
+def _dimensions_are_small(dimensions: Mapping[str, str]) -> bool:
+    return len(dimensions) <= MAX_DIMENSIONS and all(
+        isinstance(value, str) and len(name) + len(value) <= MAX_DIMENSION_TEXT and "\x00" not in name + value
+        for name, value in dimensions.items()
+    )

@@ -1,0 +1,112 @@
+"""The write path of usage: exact once, whoever repeats what and when, inside the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connection
+
+from apps.billing import partitions
+from apps.billing.records import Result, UsageOutcome, UsageRecordIn, reason_against
+from apps.core import clock
+from apps.tenants.models import Tenant
+
+#: `fresh` is the deduplication: a second writer of the same key waits in it for the first to commit or roll back. The
+#: raw records and the sums are written from what it returned, so a repeat touches neither.
+_WRITE = """
+WITH offered AS (
+    SELECT * FROM unnest(
+        %(meters)s::text[], %(keys)s::text[], %(hashes)s::bytea[], %(quantities)s::bigint[],
+        %(instants)s::timestamptz[], %(applications)s::bigint[], %(dimensions)s::jsonb[], %(dimension_hashes)s::bytea[]
+    ) AS record (meter, source_key, payload_hash, quantity, occurred_at, application_id, dimensions, dimensions_hash)
+), fresh AS (
+    INSERT INTO usage_key (tenant_id, meter, source_key, payload_hash, first_seen_on)
+    SELECT %(tenant)s, meter, source_key, payload_hash, %(today)s FROM offered ORDER BY meter, source_key
+    ON CONFLICT DO NOTHING
+    RETURNING meter, source_key
+), counted AS (
+    SELECT offered.* FROM offered JOIN fresh USING (meter, source_key)
+), stored AS (
+    INSERT INTO usage_event
+        (tenant_id, meter, source_key, quantity, occurred_at, recorded_at, application_id, dimensions)
+    SELECT %(tenant)s, meter, source_key, quantity, occurred_at, %(now)s, application_id, dimensions FROM counted
+), rolled AS (
+    INSERT INTO usage_rollup AS rollup
+        (tenant_id, meter, hour, application_id, dimensions_hash, dimensions, record_count, total, peak)
+    SELECT %(tenant)s, meter, date_trunc('hour', occurred_at, 'UTC'), application_id, dimensions_hash,
+           min(dimensions::text)::jsonb, count(*), sum(quantity), max(quantity)
+    FROM counted GROUP BY 2, 3, 4, 5 ORDER BY 2, 3, 4, 5
+    ON CONFLICT (tenant_id, meter, hour, application_id, dimensions_hash) DO UPDATE SET
+        record_count = rollup.record_count + excluded.record_count,
+        total = rollup.total + excluded.total,
+        peak = greatest(rollup.peak, excluded.peak)
+)
+SELECT meter, source_key FROM fresh
+"""
+
+
+def record_usage(records: Sequence[UsageRecordIn], *, tenant: Tenant) -> list[UsageOutcome]:
+    """Counts what was not counted before. Answers one outcome per record, in order; never all-or-nothing.
+
+    Runs in the caller's transaction and tenant scope: what the caller rolls back was not counted. Call it last and
+    once per transaction, because it holds the hour's sums until the commit. At most a few thousand records per call.
+    """
+    now = clock.now()
+    reasons = [reason_against(record, now=now) for record in records]
+    first = _first_of_each(record for record, reason in zip(records, reasons, strict=True) if not reason)
+    fresh = _write(list(first.values()), tenant) if first else set()
+    known = _known_hashes([identity for identity in first if identity not in fresh], tenant)
+    hashes = {identity: record.payload_hash for identity, record in first.items()} | known
+    outcomes = []
+    for record, reason in zip(records, reasons, strict=True):
+        if reason:
+            outcomes.append(UsageOutcome(Result.INVALID, reason))
+        elif record.identity in fresh and record is first[record.identity]:
+            outcomes.append(UsageOutcome(Result.NEW))
+        else:
+            same = record.payload_hash == hashes[record.identity]
+            outcomes.append(UsageOutcome(Result.DUP if same else Result.CONFLICT))
+    return outcomes
+
+
+def _first_of_each(records: Iterable[UsageRecordIn]) -> dict[tuple[str, str], UsageRecordIn]:
+    first: dict[tuple[str, str], UsageRecordIn] = {}
+    for record in records:
+        first.setdefault(record.identity, record)
+    return first
+
+
+def _write(records: list[UsageRecordIn], tenant: Tenant) -> set[tuple[str, str]]:
+    partitions.open_months(partitions.month_of(record.occurred_at) for record in records)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WRITE, {"tenant": tenant.pk, "now": clock.now(), "today": clock.now().date(), **_columns(records)}
+        )
+        return {(meter, source_key) for meter, source_key in cursor.fetchall()}
+
+
+def _columns(records: list[UsageRecordIn]) -> dict[str, list[Any]]:
+    return {
+        "meters": [record.meter for record in records],
+        "keys": [record.source_key for record in records],
+        "hashes": [record.payload_hash for record in records],
+        "quantities": [record.quantity for record in records],
+        "instants": [record.occurred_at for record in records],
+        "applications": [record.application_id or 0 for record in records],
+        "dimensions": [json.dumps(dict(record.dimensions), sort_keys=True) for record in records],
+        "dimension_hashes": [record.dimensions_hash for record in records],
+    }
+
+
+def _known_hashes(identities: list[tuple[str, str]], tenant: Tenant) -> dict[tuple[str, str], bytes]:
+    if not identities:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT meter, source_key, payload_hash FROM usage_key JOIN unnest(%s::text[], %s::text[]) "
+            "AS asked (meter, source_key) USING (meter, source_key) WHERE tenant_id = %s",
+            [[meter for meter, _key in identities], [key for _meter, key in identities], tenant.pk],
+        )
+        return {(meter, source_key): bytes(payload_hash) for meter, source_key, payload_hash in cursor.fetchall()}
