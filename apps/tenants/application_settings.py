@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
+
+from django.utils.translation import gettext as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +35,33 @@ class ApplicationSettings:
         """Only what differs from the default, so that a better default reaches old applications."""
         default = type(self)()
         return {name: value for name, value in asdict(self).items() if value != getattr(default, name)}
+
+
+#: Lowest and highest value of each number.
+BOUNDS: Mapping[str, tuple[int, int]] = {
+    "max_connections": (0, 1_000_000),
+    "max_event_bytes": (1, 102_400),
+    "max_presence_members": (1, 10_000),
+    "max_client_events_per_second": (0, 1_000),
+    "max_publishes_per_second": (0, 100_000),
+    "history_size": (0, 10_000),
+    "history_ttl": (0, 604_800),
+    "activity_timeout": (10, 600),
+}
+
+
+def problems_in(changes: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Name of a setting -> what is wrong with the value given for it. Empty when all of them may be stored."""
+    problems = {name: _problem(name, value) for name, value in changes.items()}
+    return {name: [problem] for name, problem in problems.items() if problem}
+
+
+def _problem(name: str, value: Any) -> str:
+    if name in BOUNDS:
+        low, high = BOUNDS[name]
+        if type(value) is int and low <= value <= high:  # a bool is an int too
+            return ""
+        return _("Use a whole number from %(low)d to %(high)d.") % {"low": low, "high": high}
+    if name in {field.name for field in fields(ApplicationSettings)}:
+        return "" if isinstance(value, bool) else _("Use true or false.")
+    return _("There is no such setting.")

@@ -1,0 +1,32 @@
+"""The verbs of tenancy. All but open_tenant expect the tenant's scope to be open and write to its audit log."""
+
+from apps.tenants.services.api_keys import NewApiKey, create_api_key, revoke_api_key
+from apps.tenants.services.applications import (
+    NewApplication,
+    NewCredential,
+    add_credential,
+    create_application,
+    revoke_credential,
+    update_application,
+    update_application_settings,
+)
+from apps.tenants.services.audit import SYSTEM, ChainReport, record_audit, verify_audit
+from apps.tenants.services.tenants import open_tenant
+
+__all__ = [
+    "SYSTEM",
+    "ChainReport",
+    "NewApiKey",
+    "NewApplication",
+    "NewCredential",
+    "add_credential",
+    "create_api_key",
+    "create_application",
+    "open_tenant",
+    "record_audit",
+    "revoke_api_key",
+    "revoke_credential",
+    "update_application",
+    "update_application_settings",
+    "verify_audit",
+]
