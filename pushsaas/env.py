@@ -38,6 +38,14 @@ def number(name: str, default: int) -> int:
         raise SystemExit(f"PUSHSAAS_{name} must be a whole number, not {value!r}") from None
 
 
+def port() -> int:
+    """`PORT`, as platforms set it, else 8000."""
+    value = os.environ.get("PORT", "").strip() or "8000"
+    if not value.isdigit():
+        raise SystemExit(f"pushsaas: PORT must be a whole number, not {value!r}")
+    return int(value)
+
+
 def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 

@@ -256,7 +256,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
 
 #: Beat only rings; any number of beats may. What is due stands in PostgreSQL. A ring that nobody heard in time expires.
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    "operations.measure": {"task": "operations.measure", "schedule": 5.0, "options": {"expires": 5}},
+}
 
 LOGGING = {
     "version": 1,

@@ -6,6 +6,7 @@ used to run the servers, because they hide the process from the supervisor that 
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import shutil
@@ -47,6 +48,19 @@ class Engine:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def die_with_parent(which: signal.Signals) -> Callable[[], None]:
+    """For Popen's preexec_fn: on Linux the kernel sends `which` when the process that started us is gone.
+
+    Without it a supervisor ended by kill -9 would leave its servers behind.
+    """
+
+    def ask_the_kernel() -> None:
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(1, int(which), 0, 0, 0)  # PR_SET_PDEATHSIG
+
+    return ask_the_kernel
 
 
 def _tail(log: Path) -> str:
@@ -93,6 +107,23 @@ def postgres_binaries() -> Path:
     return Path(POSTGRES_VERSIONS[18])
 
 
+def _stop_leftover(data: Path) -> None:
+    """Ends a postmaster that an earlier run left on this data directory, and waits for it."""
+    try:
+        pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return
+    if b"postgres" not in command or str(data).encode() not in command:
+        return
+    os.kill(pid, signal.SIGINT)
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{pid}").exists():
+        if time.monotonic() > deadline:
+            raise EngineFailed(f"another PostgreSQL (process {pid}) still uses {data}")
+        time.sleep(0.1)
+
+
 def start_postgres(data: Path, sockets: Path, *, settings: dict[str, str] | None = None) -> Engine:
     """Starts PostgreSQL on `sockets`/.s.PGSQL.5432, making the cluster first if there is none.
 
@@ -134,11 +165,12 @@ def start_postgres(data: Path, sockets: Path, *, settings: dict[str, str] | None
         **(settings or {}),
     }
     arguments = [argument for name, value in values.items() for argument in ("-c", f"{name}={value}")]
+    _stop_leftover(data)
     with log.open("ab") as output:
         process = subprocess.Popen(
             [binaries / "postgres", "-D", data, *arguments],
             stdout=output, stderr=output, stdin=subprocess.DEVNULL, user=user, group=group,
-            env=environment, cwd="/", start_new_session=True,
+            env=environment, cwd="/", start_new_session=True, preexec_fn=die_with_parent(signal.SIGINT),
         )  # fmt: skip
     engine = Engine("PostgreSQL", process, log, signal.SIGINT)  # SIGINT is its fast shutdown
 
@@ -179,6 +211,7 @@ def start_valkey(data: Path, sockets: Path, *, settings: dict[str, str] | None =
         process = subprocess.Popen(
             [get_binary_path(), *arguments],
             stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True,
+            preexec_fn=die_with_parent(signal.SIGTERM),
         )  # fmt: skip
     engine = Engine("Valkey", process, log, signal.SIGTERM)
 

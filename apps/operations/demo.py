@@ -1,0 +1,70 @@
+"""The demo tenant of a development run: one owner, one application, keys. Never made in production.
+
+What a newcomer must be told stands in `demo.json` in home (mode 0600), so that a second start prints the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from apps.accounts.models import User
+from apps.tenants.permissions import KEY_SCOPES
+from apps.tenants.scope import tenant_scope
+from apps.tenants.services import create_api_key, create_application, open_tenant
+
+EMAIL = "demo@example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What the greeting prints; all of it secret."""
+
+    email: str
+    password: str
+    application_id: str
+    key: str
+    secret: str
+    api_key: str
+
+
+def _file() -> Path:
+    return Path(settings.HOME) / "demo.json"
+
+
+def ensure() -> None:
+    """Makes the demo tenant once. A home that already has people in it is left alone."""
+    if _file().exists() or User.objects.exists():
+        return
+    password = secrets.token_urlsafe(12)
+    owner = User.objects.create_user(EMAIL, password, name="Demo Owner")
+    tenant = open_tenant(name="Demo", owner=owner, language="en", timezone="UTC")
+    with tenant_scope(tenant):
+        made = create_application(tenant=tenant, name="Demo app")
+        key = create_api_key(
+            tenant=tenant, application=made.application, name="Demo key", scopes=KEY_SCOPES, created_by=owner
+        )
+    demo = Demo(EMAIL, password, made.application.application_id, made.key, made.secret, key.token)
+    descriptor = os.open(_file(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(asdict(demo), file, indent=2)
+
+
+def greeting(url: str) -> list[str]:
+    """The lines a newcomer needs: where to sign in, as whom, with which keys. Empty without a demo tenant."""
+    if settings.PRODUCTION or not _file().exists():
+        return []
+    demo = Demo(**json.loads(_file().read_text()))
+    return [
+        f"sign in      {url}/  as {demo.email}  password {demo.password}",
+        "             (a second factor is set up on the first sign-in; any authenticator app will do)",
+        f"application  id {demo.application_id}  key {demo.key}  secret {demo.secret}",
+        f"API key      {demo.api_key}",
+        f"REST API     {url}/api/docs",
+        "stop         Ctrl-C",
+    ]
