@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 
 from apps.accounts.models import User
 from apps.tenants.permissions import KEY_SCOPES
@@ -39,8 +40,14 @@ def _file() -> Path:
 
 def ensure() -> None:
     """Makes the demo tenant once. A home that already has people in it is left alone."""
-    if _file().exists() or User.objects.exists():
+    if User.objects.exists():
         return
+    with transaction.atomic():
+        demo = _make()
+        _remember(demo)  # before the commit: a crash in between leaves a file to overwrite, never an unknown password
+
+
+def _make() -> Demo:
     password = secrets.token_urlsafe(12)
     owner = User.objects.create_user(EMAIL, password, name="Demo Owner")
     tenant = open_tenant(name="Demo", owner=owner, language="en", timezone="UTC")
@@ -49,7 +56,10 @@ def ensure() -> None:
         key = create_api_key(
             tenant=tenant, application=made.application, name="Demo key", scopes=KEY_SCOPES, created_by=owner
         )
-    demo = Demo(EMAIL, password, made.application.application_id, made.key, made.secret, key.token)
+    return Demo(EMAIL, password, made.application.application_id, made.key, made.secret, key.token)
+
+
+def _remember(demo: Demo) -> None:
     descriptor = os.open(_file(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(asdict(demo), file, indent=2)
