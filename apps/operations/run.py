@@ -110,10 +110,10 @@ class Run:
     def _roles(self) -> list[Child]:
         beat_state = str(settings.HOME / "beat-schedule")
         web = python("-m", "apps.realtime.serve", "--host", self._host, "--port", str(self._port))
-        worker = python("-m", "celery", "-A", "pushsaas", "worker", "--loglevel", "WARNING", "--concurrency", "2",
-                        "--without-gossip", "--without-mingle")  # fmt: skip
-        beat = python("-m", "celery", "-A", "pushsaas", "beat", "--loglevel", "WARNING", "--pidfile", "",
-                      "--schedule", beat_state)  # fmt: skip
+        celery = python("-W", "ignore::RuntimeWarning:celery.platforms", "-m", "celery", "-q", "-A", "pushsaas")
+        worker = [*celery, "worker", "--loglevel", "WARNING", "--concurrency", "2",
+                  "--without-gossip", "--without-mingle"]  # fmt: skip
+        beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", "", "--schedule", beat_state]
         return [
             Child("worker", worker, _environment("worker"), stop_seconds=60),
             Child("beat", beat, _environment("beat"), stop_seconds=10),
