@@ -33,7 +33,6 @@ PROCESS_ROLE = env.text("ROLE", "manage")
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
@@ -146,7 +145,9 @@ LOGIN_URL = "dashboard:sign-in"
 LOGIN_REDIRECT_URL = "dashboard:overview"
 LOGOUT_REDIRECT_URL = "dashboard:sign-in"
 PASSWORD_RESET_TIMEOUT = 3600
-SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+SESSION_ENGINE = "apps.accounts.session_store"
+#: The store itself ends a session earlier when it idles; see apps/accounts/models/sessions.py.
+SESSION_COOKIE_AGE = int(timedelta(days=7).total_seconds())
 SESSION_SAVE_EVERY_REQUEST = False
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
@@ -162,10 +163,10 @@ X_FRAME_OPTIONS = "DENY"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "apps.core.addresses.client_ip"
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
-OTP_TOTP_ISSUER = "pushsaas"
-OTP_TOTP_SYNC = False
+AXES_DISABLE_ACCESS_LOG = True
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -258,6 +259,8 @@ CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
 #: Beat only rings; any number of beats may. What is due stands in PostgreSQL. A ring that nobody heard in time expires.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "operations.measure": {"task": "operations.measure", "schedule": 5.0, "options": {"expires": 5}},
+    "accounts.deliver_mail": {"task": "accounts.deliver_mail", "schedule": 30.0, "options": {"expires": 30}},
+    "accounts.sweep": {"task": "accounts.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
 LOGGING = {

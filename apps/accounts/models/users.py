@@ -1,4 +1,4 @@
-"""People who sign in to the dashboard. A person may belong to several tenants (see apps/tenants)."""
+"""The person. One may belong to several tenants (see apps/tenants)."""
 
 from __future__ import annotations
 
