@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",
     "django.contrib.postgres",
     "channels",
     "rest_framework",
@@ -74,6 +75,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
+    "apps.dashboard.middleware.PersonalLanguage",
+    "apps.dashboard.middleware.ToastsForHtmx",
+    "apps.dashboard.middleware.HouseErrorPages",
 ]
 
 ROOT_URLCONF = "pushsaas.urls"
@@ -89,10 +93,13 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "django.template.context_processors.i18n",
+                "apps.dashboard.context.shell",
             ],
         },
     },
 ]
+FORM_RENDERER = "apps.dashboard.forms.HouseRenderer"
+CSRF_FAILURE_VIEW = "apps.dashboard.failures.csrf_failed"
 
 # --- PostgreSQL: one database, seen through roles. `default` serves and is bound by row-level security; `owner` only
 # migrates. See apps/tenants/rls.py.

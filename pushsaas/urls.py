@@ -7,3 +7,8 @@ urlpatterns = [
     path("", include("apps.operations.urls")),
     path("", include("apps.dashboard.urls")),
 ]
+
+handler400 = "apps.dashboard.failures.bad_request"
+handler403 = "apps.dashboard.failures.forbidden"
+handler404 = "apps.dashboard.failures.not_found"
+handler500 = "apps.dashboard.failures.server_error"

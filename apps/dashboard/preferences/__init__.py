@@ -1,0 +1,1 @@
+"""What a person chooses for themselves: language, theme, and where they work."""
