@@ -13,6 +13,7 @@ for _name in [name for name in os.environ if name.startswith("PUSHSAAS_")]:
 _home = tempfile.mkdtemp(prefix="pushsaas-test-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ["PUSHSAAS_HOME"] = _home
+os.mkdir(os.path.join(_home, "static"))  # else whitenoise warns that nothing was collected
 os.environ["PUSHSAAS_DATABASE_NAME"] = "pushsaas_test"
 os.environ.setdefault("XDG_RUNTIME_DIR", _home)  # else platformdirs warns, and warnings are errors
 
