@@ -1,0 +1,45 @@
+"""What the audience may answer instead of doing it."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.errors import Category, HouseError
+
+
+class SubscriberInvalid(HouseError):
+    """`fields` names what is wrong; `details["problem"]` holds the machine code of the first problem."""
+
+    category = Category.INVALID
+    code = "subscriber_invalid"
+    default_message = _("This subscriber cannot be saved as it is.")
+
+
+class BatchTooLarge(HouseError):
+    category = Category.TOO_LARGE
+    code = "subscribers_batch_too_large"
+    default_message = _("Send at most 1,000 subscribers at a time.")
+
+
+class SegmentInvalid(HouseError):
+    category = Category.INVALID
+    code = "segment_invalid"
+    default_message = _("This segment cannot be saved as it is.")
+
+
+class SegmentRulesInvalid(HouseError):
+    """`details["path"]` says where in the tree, as in `all[1].value`."""
+
+    category = Category.INVALID
+    code = "segment_rules_invalid"
+
+
+class SegmentNameTaken(HouseError):
+    category = Category.CONFLICT
+    code = "segment_name_taken"
+    default_message = _("Another segment of this application has this name.")
+
+
+class AudienceInvalid(HouseError):
+    category = Category.INVALID
+    code = "audience_invalid"

@@ -1,0 +1,71 @@
+"""Reads of the audience that the doors, messaging and campaigns share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.audience.errors import AudienceInvalid
+from apps.audience.models import Segment, Subscriber, SubscriberQuerySet
+from apps.audience.segment_query import condition
+from apps.audience.services.segments import read_rules
+from apps.audience.values import ValueProblem, read_external_id
+from apps.core.errors import NotFound
+from apps.tenants.models import Application, Tenant
+
+MAX_EXTERNAL_IDS = 20_000
+
+
+def audience_of(*, tenant: Tenant, application: Application, audience: object) -> SubscriberQuerySet:
+    """The subscribers that `audience` means, unordered.
+
+    audience: `{"all": true}` | `{"segment_id": "seg_…"}` | `{"external_ids": [… at most 20,000]}`. An external id that
+    nobody has is simply not in the answer. Raises AudienceInvalid, also for a segment that is gone or of another
+    application. One query reads the segment; the answer itself is lazy.
+    """
+    assert application.tenant_id == tenant.pk
+    everyone = Subscriber.objects.in_application(application)
+    if not isinstance(audience, Mapping) or len(audience) != 1:
+        raise _refusal(_("An audience is one of “all”, “segment_id” or “external_ids”."))
+    [(kind, value)] = audience.items()
+    if kind == "all" and value is True:
+        return everyone
+    if kind == "segment_id":
+        return everyone.filter(condition(read_rules(_segment(application, value).rules)))
+    if kind == "external_ids":
+        return everyone.filter(external_id__in=_external_ids(value))
+    raise _refusal(_("An audience is one of “all”, “segment_id” or “external_ids”."))
+
+
+def matching(*, application: Application, rules: object) -> SubscriberQuerySet:
+    """The subscribers a rule tree holds for. Raises SegmentRulesInvalid."""
+    return Subscriber.objects.in_application(application).filter(condition(read_rules(rules)))
+
+
+def estimate(*, tenant: Tenant, application: Application, rules: object) -> int:
+    """How many subscribers the rules hold for now. Raises SegmentRulesInvalid."""
+    assert application.tenant_id == tenant.pk
+    return matching(application=application, rules=rules).count()
+
+
+def _segment(application: Application, public_id: Any) -> Segment:
+    try:
+        segments = Segment.objects.of(application.tenant_id).filter(application=application)
+        return segments.access(str(public_id))
+    except NotFound:
+        raise _refusal(_("This segment does not exist.")) from None
+
+
+def _external_ids(value: object) -> list[str]:
+    if not isinstance(value, list | tuple) or not 0 < len(value) <= MAX_EXTERNAL_IDS:
+        raise _refusal(_("Give a list of 1 to 20,000 external ids."))
+    try:
+        return [read_external_id(one) for one in value]
+    except ValueProblem as problem:
+        raise _refusal(problem.message) from None
+
+
+def _refusal(sentence: Any) -> AudienceInvalid:
+    return AudienceInvalid(sentence, fields={"audience": [sentence]})
