@@ -220,6 +220,11 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env.text("EMAIL_USER"), env.text("EMAIL_P
 EMAIL_USE_TLS = env.flag("EMAIL_TLS")
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "pushsaas <noreply@localhost>")
 
+# --- Calls to the outside
+#: Origins (`https://127.0.0.1:8443`) that may be called although they are not public, and a PEM file of CAs to trust.
+EGRESS_ALLOW = frozenset(env.words("EGRESS_ALLOW"))
+EGRESS_CA = env.text("EGRESS_CA")
+
 # --- REST
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
