@@ -89,9 +89,12 @@ def load_secrets() -> Secrets:
         return Secrets(secret_key, text("ID_KEY") or derived("public-id").hex()[:32], sealing)
     path = home() / "secrets.json"
     try:
-        stored = json.loads(path.read_text())
-    except FileNotFoundError:
-        stored = _create_secrets(path)
+        stored = json.loads(path.read_text()) if path.exists() else _create_secrets(path)
+    except OSError as error:
+        raise SystemExit(
+            f"pushsaas: cannot write to {home()} ({error.strerror}). "
+            "Choose another place with PUSHSAAS_HOME=/some/directory."
+        ) from None
     return Secrets(stored["secret_key"], stored["id_key"], tuple(stored["sealing_keys"]))
 
 

@@ -1,0 +1,169 @@
+"""`make run` as a stranger meets it: real processes, from the first line to the last child's end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("run")]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RunningProduct:
+    """`manage.py run` in a home of its own."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.home, self.port, self.url = home, port, f"http://127.0.0.1:{port}"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PUSHSAAS_")}
+        environment |= {"PUSHSAAS_HOME": str(home), "DJANGO_SETTINGS_MODULE": "pushsaas.settings"}
+        self.log = home.with_suffix(".log")
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "run", "--port", str(port)],
+                cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait_for(self, text: str, seconds: float = 90) -> None:
+        deadline = time.monotonic() + seconds
+        while text not in self.said():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.1)
+
+    def get(self, path: str) -> tuple[int, str]:
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+
+    def offspring(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, which: signal.Signals = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(which)
+        return self.process.wait(90)
+
+
+def _run_once(home: Path, *, program: tuple[str, ...] = ("manage.py", "run")) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PUSHSAAS_HOME": str(home), "DJANGO_SETTINGS_MODULE": "pushsaas.settings"}
+    return subprocess.run(
+        [sys.executable, *program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def product(home: Path) -> Iterator[RunningProduct]:
+    running = RunningProduct(home, _free_port())
+    yield running
+    if running.process.poll() is None:
+        running.end()
+
+
+def _gone(processes: list[psutil.Process], seconds: float = 20) -> list[str]:
+    _, alive = psutil.wait_procs(processes, timeout=seconds)
+    return [f"{process.pid} {process.name()}" for process in alive if process.is_running()]
+
+
+def test_a_run_serves_greets_stops_and_starts_again_with_the_same_credentials(
+    home: Path, product: RunningProduct
+) -> None:
+    product.wait_for("API key")
+    first = re.findall(r"(?:password|id|key|secret) (\S+)", product.said())
+    assert product.get("/healthz")[0] == 200
+    assert json.loads(product.get("/readyz")[1])["status"] == "ready"
+    assert "pushsaas_" in product.get("/metrics")[1]
+    offspring = product.offspring()
+    assert {"postgres", "valkey-server"} <= {process.name() for process in offspring}
+    assert product.end() == 0
+    assert _gone(offspring) == []
+    assert product.said().rstrip().endswith("pushsaas: stopped")
+
+    again = RunningProduct(home, product.port)
+    try:
+        again.wait_for("API key")
+        assert re.findall(r"(?:password|id|key|secret) (\S+)", again.said()) == first
+        offspring = again.offspring()
+    finally:
+        assert again.end(signal.SIGINT) == 0
+    assert _gone(offspring) == []
+
+
+def test_no_child_outlives_a_supervisor_that_is_killed(product: RunningProduct) -> None:
+    product.wait_for("ready at")
+    offspring = product.offspring()
+    assert len(offspring) >= 5
+    product.end(signal.SIGKILL)
+    assert _gone(offspring, 60) == []
+
+
+def test_a_killed_role_and_a_killed_engine_come_back(product: RunningProduct) -> None:
+    product.wait_for("ready at")
+    by_name = {process.name(): process for process in product.offspring()}
+    by_name["valkey-server"].kill()
+    product.wait_for("Valkey ended with -9; starting it again")
+    web = next(process for process in product.offspring() if "apps.realtime.serve" in " ".join(process.cmdline()))
+    web.kill()
+    product.wait_for("web | ended with -9")
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            if product.get("/readyz")[0] == 200:
+                break
+        except OSError:
+            assert time.monotonic() < deadline, product.said()
+            time.sleep(0.2)
+    assert product.process.poll() is None
+
+
+def test_a_taken_port_is_said_and_nothing_is_left(home: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        refused = RunningProduct(home, other.getsockname()[1])
+        assert refused.process.wait(60) == 1
+    assert "is taken by another program. Choose another: PORT=" in refused.said()
+    assert "Traceback" not in refused.said()
+
+
+def test_a_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = _run_once(tmp_path / "file" / "home")
+    assert done.returncode == 1
+    assert "Choose another place with PUSHSAAS_HOME" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_old_python_is_told_what_is_needed(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.version_info = (3, 9, 1, 'final', 0); sys.argv = ['bootstrap.py', 'run'];"
+        "exec(compile(open('deploy/bootstrap.py').read().replace('__file__', repr(sys.argv[0])), 'b', 'exec'))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True,
+                          text=True, timeout=60, check=False)  # fmt: skip
+    assert done.returncode == 1
+    assert "Python 3.11 or newer is needed, this is 3.9" in done.stderr
