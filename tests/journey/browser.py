@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
+
+T = TypeVar("T")
 
 _QUIET = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
@@ -35,7 +39,7 @@ def require_chromium() -> None:
 
 
 class Browser:
-    """A window and the few verbs a person needs. Every wait ends in at most `patience` seconds with what was expected."""
+    """A window and the few verbs a person needs. A wait that outlasts `patience` (seconds) says what was expected."""
 
     def __init__(self, driver: webdriver.Chrome, patience: float = 20) -> None:
         self.driver = driver
@@ -53,10 +57,16 @@ class Browser:
     def all(self, css: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, css)
 
-    def wait(self, found, what: str):  # type: ignore[no-untyped-def]
-        """found: called until it returns something true, which is returned. what: for the message when it never does."""
-        waiting = WebDriverWait(self.driver, self._patience, poll_frequency=0.1)
-        return waiting.until(lambda _: found(), f"not seen: {what}\nat {self.driver.current_url}\n{self.text()[:2000]}")
+    def wait(self, found: Callable[[], T | None], what: str) -> T:
+        """found: called until it returns something true, which is the result. what: for the message if it never does."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            with suppress(StaleElementReferenceException):  # the page was replaced while we looked at it
+                if result := found():
+                    return result
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not seen: {what}\nat {self.driver.current_url}\n{self.text()[:3000]}")
+            time.sleep(0.1)
 
     def see(self, text: str) -> None:
         self.wait(lambda: text in self.text(), repr(text))
