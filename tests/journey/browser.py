@@ -58,7 +58,7 @@ class Browser:
         return self.driver.find_elements(By.CSS_SELECTOR, css)
 
     def wait(self, found: Callable[[], T | None], what: str) -> T:
-        """found: called until it returns something true, which is the result. what: for the message if it never does."""
+        """found: called until it returns something true, which is the result. what: for the message if not."""
         deadline = time.monotonic() + self._patience
         while True:
             with suppress(StaleElementReferenceException):  # the page was replaced while we looked at it
