@@ -22,3 +22,19 @@ class QuotaExceeded(HouseError):
             details={"meter": meter, "limit": limit, "used": used, "resets_at": resets_at.isoformat()},
             retry_after=max(1.0, (resets_at - clock.now()).total_seconds()),
         )
+
+
+class UnknownPlan(HouseError):
+    """No plan has this code."""
+
+    category = Category.NOT_FOUND
+    code = "unknown_plan"
+    default_message = _("There is no such plan.")
+
+
+class BadLimit(HouseError):
+    """A limit names an unknown meter or is not a whole number."""
+
+    category = Category.INVALID
+    code = "bad_limit"
+    default_message = _("A limit needs a known meter and a whole number of units.")

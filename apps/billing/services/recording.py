@@ -9,12 +9,17 @@ from typing import Any
 from django.db import connection
 
 from apps.billing import partitions
+from apps.billing.meters import METERS, Aggregation
 from apps.billing.records import Result, UsageOutcome, UsageRecordIn, reason_against
+from apps.billing.services.periods import open_periods
 from apps.core import clock
 from apps.tenants.models import Tenant
 
+#: Meters whose quantity is a level: the largest counts.
+_LEVELS = [meter.name for meter in METERS.values() if meter.aggregation is Aggregation.MAX]
+
 #: `fresh` is the deduplication: a second writer of the same key waits in it for the first to commit or roll back. The
-#: raw records and the sums are written from what it returned, so a repeat touches neither.
+#: raw records, the sums and the period's quotas are written from what it returned, so a repeat touches none of them.
 _WRITE = """
 WITH offered AS (
     SELECT * FROM unnest(
@@ -42,6 +47,18 @@ WITH offered AS (
         record_count = rollup.record_count + excluded.record_count,
         total = rollup.total + excluded.total,
         peak = greatest(rollup.peak, excluded.peak)
+), metered AS (
+    INSERT INTO billing_quota AS quota
+        (tenant_id, period_id, meter, used, reserved, granted, included, watched_percent)
+    SELECT %(tenant)s, period.id, meter,
+           CASE WHEN meter = ANY(%(levels)s) THEN max(quantity) ELSE sum(quantity) END, 0, 0, 0, 0
+    FROM counted JOIN billing_billingperiod AS period
+        ON period.tenant_id = %(tenant)s AND occurred_at >= starts_at AND occurred_at < ends_at
+    GROUP BY 2, 3 ORDER BY 2, 3
+    ON CONFLICT (tenant_id, period_id, meter) DO UPDATE SET used = CASE
+        WHEN quota.meter = ANY(%(levels)s) THEN greatest(quota.used, excluded.used)
+        ELSE quota.used + excluded.used
+    END
 )
 SELECT meter, source_key FROM fresh
 """
@@ -79,10 +96,13 @@ def _first_of_each(records: Iterable[UsageRecordIn]) -> dict[tuple[str, str], Us
 
 
 def _write(records: list[UsageRecordIn], tenant: Tenant) -> set[tuple[str, str]]:
-    partitions.open_months(partitions.month_of(record.occurred_at) for record in records)
+    instants = [record.occurred_at for record in records]
+    partitions.open_months(partitions.month_of(instant) for instant in instants)
+    open_periods(min(instants), max(instants), tenant=tenant)
+    now = clock.now()
     with connection.cursor() as cursor:
         cursor.execute(
-            _WRITE, {"tenant": tenant.pk, "now": clock.now(), "today": clock.now().date(), **_columns(records)}
+            _WRITE, {"tenant": tenant.pk, "now": now, "today": now.date(), "levels": _LEVELS, **_columns(records)}
         )
         return {(meter, source_key) for meter, source_key in cursor.fetchall()}
 

@@ -1,0 +1,67 @@
+"""Periods tile time in every zone: no gap, no overlap, whatever the clocks do."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apps.billing.periods import months_after, span_after, span_at, start_of_day
+
+ZONES = sorted(
+    name for name in available_timezones() if not name.startswith(("posix", "right")) and name != "localtime"
+)
+zones = st.sampled_from(ZONES).map(ZoneInfo)
+anchors = st.dates(date(1996, 1, 1), date(2030, 12, 31))
+instants = st.datetimes(datetime(1990, 1, 1), datetime(2040, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))
+
+
+@settings(max_examples=300, deadline=None)
+@given(zone=zones, anchor=anchors, instant=instants, step=st.sampled_from([1, 3, 12]))
+def test_an_instant_lies_in_its_period_and_the_next_period_begins_where_it_ends(
+    zone: ZoneInfo, anchor: date, instant: datetime, step: int
+) -> None:
+    span = span_at(instant, anchor=anchor, zone=zone, step=step)
+    assert span.starts_at <= instant < span.ends_at
+    assert span_at(span.ends_at, anchor=anchor, zone=zone, step=step).starts_at == span.ends_at
+    assert span_at(span.ends_at - timedelta(microseconds=1), anchor=anchor, zone=zone, step=step) == span
+
+
+@settings(max_examples=300, deadline=None)
+@given(zone=zones, day=st.dates(date(1970, 1, 2), date(2037, 1, 1)))
+def test_a_day_starts_at_the_first_instant_that_shows_it(zone: ZoneInfo, day: date) -> None:
+    start = start_of_day(day, zone)
+    assert start.astimezone(zone).date() >= day
+    assert (start - timedelta(seconds=1)).astimezone(zone).date() < day
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "start"),
+    [
+        ("UTC", date(2026, 3, 1), datetime(2026, 3, 1, tzinfo=UTC)),
+        ("Asia/Shanghai", date(2026, 3, 1), datetime(2026, 2, 28, 16, tzinfo=UTC)),
+        # Midnight was skipped: the day began at 01:00.
+        ("America/Sao_Paulo", date(2018, 11, 4), datetime(2018, 11, 4, 3, tzinfo=UTC)),
+        # Midnight came twice: the first one counts.
+        ("America/Havana", date(2026, 11, 1), datetime(2026, 11, 1, 4, tzinfo=UTC)),
+        # 30 December 2011 did not exist: it starts with the 31st.
+        ("Pacific/Apia", date(2011, 12, 30), datetime(2011, 12, 30, 10, tzinfo=UTC)),
+        ("Pacific/Apia", date(2011, 12, 31), datetime(2011, 12, 30, 10, tzinfo=UTC)),
+    ],
+)
+def test_odd_midnights(zone: str, day: date, start: datetime) -> None:
+    assert start_of_day(day, ZoneInfo(zone)) == start
+
+
+def test_an_anchor_on_the_31st_returns_to_the_31st() -> None:
+    days = [months_after(date(2027, 12, 31), months).day for months in range(6)]
+    assert days == [31, 31, 29, 31, 30, 31]
+
+
+def test_a_period_that_follows_a_change_of_zone_has_no_gap_and_is_not_a_few_hours_long() -> None:
+    end = datetime(2026, 3, 1, tzinfo=UTC)
+    span = span_after(end, anchor=date(2026, 1, 1), zone=ZoneInfo("America/Los_Angeles"))
+    assert (span.starts_at, span.ends_at) == (end, datetime(2026, 4, 1, 7, tzinfo=UTC))
