@@ -270,10 +270,17 @@ CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
 
 #: Beat only rings; any number of beats may. What is due stands in PostgreSQL. A ring that nobody heard in time expires.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    "messaging.tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 1}},
     "operations.measure": {"task": "operations.measure", "schedule": 5.0, "options": {"expires": 5}},
     "accounts.deliver_mail": {"task": "accounts.deliver_mail", "schedule": 30.0, "options": {"expires": 30}},
     "accounts.sweep": {"task": "accounts.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
 }
+
+#: Seconds a worker may hold a chunk without renewing; longer than any provider's deadline. After a crash the deliveries
+#: in flight wait that long to be called unknown.
+SENDING_LEASE = env.number("SENDING_LEASE", 30)
+#: Delivery providers of this installation's own: `name=package.module:callable`.
+PROVIDERS = env.words("PROVIDERS")
 
 LOGGING = {
     "version": 1,

@@ -1,1 +1,1 @@
-"""Template, Delivery (the ledger), the sending pipeline."""
+"""Template, Message, Delivery (the ledger), and the pipeline that sends."""

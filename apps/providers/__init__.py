@@ -1,1 +1,1 @@
-"""Outbound adapters, plain Python."""
+"""Outbound adapters. Plain Python: each turns one network's world into the few words of `base.py`."""

@@ -1,0 +1,198 @@
+"""The ledger's SQL: plan, claim, mark, record. Each function is one step inside the caller's transaction.
+
+The database clock alone decides leases (`clock_timestamp()`: `now()` stands still in a transaction). Every write of a
+worker names its fence; LeaseLost rolls back whatever a worker does that was too slow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from apps.core import clock
+from apps.messaging.models import Chunk
+from apps.messaging.states import Reason, UnknownPolicy
+from apps.tenants.scope import CrossTenantRole, all_tenants
+
+#: How often a delivery is handed to a network at most, whatever happens.
+MAX_ATTEMPTS = 5
+
+_CLAIM = """
+WITH next AS (
+    SELECT chunk.id, chunk.lease_until IS NOT NULL AS was_abandoned
+    FROM messaging_chunk chunk JOIN messaging_message message ON message.id = chunk.message_id
+    WHERE NOT chunk.is_done AND chunk.due_at <= clock_timestamp() AND message.state <> 'paused'
+      AND (chunk.lease_until IS NULL OR chunk.lease_until < clock_timestamp())
+    ORDER BY chunk.number, chunk.due_at LIMIT 1 FOR UPDATE OF chunk SKIP LOCKED
+)
+UPDATE messaging_chunk chunk
+SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s), fence = fence + 1
+FROM next WHERE chunk.id = next.id
+RETURNING chunk.tenant_id, chunk.id, chunk.message_id, chunk.number, chunk.fence, next.was_abandoned
+"""
+
+_PLAN = """
+INSERT INTO messaging_delivery
+    (tenant_id, message_id, chunk_id, subscriber_id, route, state, reason, attempts)
+SELECT %(tenant)s, %(message)s, %(chunk)s, subscriber_id, %(route)s, %(state)s, %(reason)s, 0
+FROM unnest(%(subscribers)s::bigint[]) AS planned (subscriber_id)
+ON CONFLICT DO NOTHING
+"""
+
+_MARK = """
+UPDATE messaging_delivery SET state = 'attempted', attempts = attempts + 1, attempted_at = clock_timestamp()
+WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s) AND chunk_id = %(chunk)s AND state = 'planned'
+"""
+
+_SETTLE = """
+UPDATE messaging_delivery SET state = %(state)s, reason = %(reason)s, recorded_at = clock_timestamp()
+WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s) AND chunk_id = %(chunk)s AND state = ANY(%(before)s)
+"""
+
+_ABANDONED = """
+UPDATE messaging_delivery
+SET state = CASE WHEN %(again)s AND attempts < %(most)s THEN 'planned' ELSE 'unknown' END,
+    recorded_at = clock_timestamp()
+WHERE tenant_id = %(tenant)s AND chunk_id = %(chunk)s AND state = 'attempted'
+RETURNING state
+"""
+
+_CANCEL = """
+UPDATE messaging_delivery SET state = 'suppressed', reason = %(reason)s, recorded_at = clock_timestamp()
+WHERE tenant_id = %(tenant)s AND chunk_id = %(chunk)s AND state = 'planned'
+"""
+
+
+_MOVE = """
+UPDATE messaging_delivery SET state = 'planned', chunk_id = %(later)s
+WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s) AND chunk_id = %(chunk)s AND state = 'attempted'
+"""
+
+
+class LeaseLost(Exception):
+    """Another worker holds the chunk by now. What this one was about to write must not be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A chunk held by this worker. was_abandoned: somebody died holding it before."""
+
+    tenant_id: int
+    chunk_id: int
+    message_id: int
+    number: int
+    fence: int
+    was_abandoned: bool
+
+
+def claim_chunk() -> Claim | None:
+    """The next due chunk of any tenant. Opens its own scope and commits: from here on the lease runs."""
+    with all_tenants(CrossTenantRole.DISPATCH), connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"lease": settings.SENDING_LEASE})
+        row = cursor.fetchone()
+    return Claim(*row) if row else None
+
+
+def plan_deliveries(
+    *,
+    tenant_id: int,
+    message_id: int,
+    number: int,
+    route: str,
+    due_at: datetime,
+    due: Sequence[int],
+    suppressed: Mapping[Reason, Sequence[int]] | None = None,
+) -> int:
+    """Adds one chunk with these subscribers (row numbers). A repeat adds nothing. Answers how many rows are new."""
+    chunk = Chunk.objects.create(tenant_id=tenant_id, message_id=message_id, number=number, due_at=due_at)
+    values = {"tenant": tenant_id, "message": message_id, "chunk": chunk.pk, "route": route}
+    planned = _execute(_PLAN, {**values, "state": "planned", "reason": "", "subscribers": list(due)})
+    refused = 0
+    for reason, subscribers in (suppressed or {}).items():
+        refused += _execute(
+            _PLAN, {**values, "state": "suppressed", "reason": reason.value, "subscribers": list(subscribers)}
+        )
+    chunk.planned, chunk.suppressed, chunk.is_done = planned + refused, refused, planned == 0
+    chunk.save(update_fields=["planned", "suppressed", "is_done"])
+    return planned + refused
+
+
+def hold(claim: Claim, *, done: bool = False, release: bool = False, **counted: int) -> None:
+    """Renews the lease and adds to the counts, if the chunk is still ours. Raises LeaseLost.
+
+    done: nothing is left in the chunk. release: somebody else may have it at once.
+    """
+    lease = "NULL" if done or release else "clock_timestamp() + make_interval(secs => %(lease)s)"
+    changes = "".join(f", {name} = {name} + %({name})s" for name in counted)
+    changed = _execute(
+        f"UPDATE messaging_chunk SET lease_until = {lease}, is_done = %(done)s{changes} "  # noqa: S608  # our own names
+        "WHERE tenant_id = %(tenant)s AND id = %(chunk)s AND fence = %(fence)s",
+        {
+            **counted,
+            "done": done,
+            "lease": settings.SENDING_LEASE,
+            "tenant": claim.tenant_id,
+            "chunk": claim.chunk_id,
+            "fence": claim.fence,
+        },
+    )
+    if not changed:
+        raise LeaseLost
+
+
+def settle_abandoned(claim: Claim, policy: UnknownPolicy) -> None:
+    """What a dead worker had attempted: unknown for ever, or planned again, as the message's policy says."""
+    again = policy == UnknownPolicy.AT_LEAST_ONCE
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ABANDONED,
+            {"tenant": claim.tenant_id, "chunk": claim.chunk_id, "again": again, "most": MAX_ATTEMPTS},
+        )
+        states = [row[0] for row in cursor.fetchall()]
+    hold(claim, unknown=states.count("unknown"))
+
+
+def mark_attempted(claim: Claim, ids: Sequence[int], *, first: int) -> None:
+    """Must commit before any byte leaves. first: how many of them are attempted for the first time."""
+    hold(claim, attempted=first)
+    if _execute(_MARK, {"tenant": claim.tenant_id, "chunk": claim.chunk_id, "ids": list(ids)}) != len(ids):
+        raise LeaseLost
+
+
+def settle(
+    claim: Claim, ids: Collection[int], *, state: str, reason: str = "", before: Sequence[str] = ("attempted",)
+) -> None:
+    """Gives these deliveries their outcome. The caller counts them with `hold` in the same transaction."""
+    values = {"tenant": claim.tenant_id, "chunk": claim.chunk_id, "state": state, "reason": reason}
+    if _execute(_SETTLE, {**values, "ids": list(ids), "before": list(before)}) != len(ids):
+        raise LeaseLost
+
+
+def cancel_rest(claim: Claim, reason: Reason) -> None:
+    """Suppresses what is still planned in the chunk and closes it."""
+    count = _execute(_CANCEL, {"tenant": claim.tenant_id, "chunk": claim.chunk_id, "reason": reason.value})
+    hold(claim, done=True, suppressed=count)
+
+
+def move_to_later(claim: Claim, ids: Collection[int], *, seconds: float) -> None:
+    """Puts deliveries that surely were not processed into a chunk of their own, due in `seconds`."""
+    later = Chunk.objects.create(
+        tenant_id=claim.tenant_id,
+        message_id=claim.message_id,
+        number=claim.number,
+        due_at=clock.now() + timedelta(seconds=seconds),
+    )
+    values = {"tenant": claim.tenant_id, "chunk": claim.chunk_id, "later": later.pk, "ids": list(ids)}
+    if _execute(_MOVE, values) != len(ids):
+        raise LeaseLost
+
+
+def _execute(statement: str, values: Any) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.rowcount

@@ -1,0 +1,6 @@
+"""What is sent, to whom, and what became of it."""
+
+from apps.messaging.models.ledger import Chunk, Delivery
+from apps.messaging.models.message import Message, Template
+
+__all__ = ["Chunk", "Delivery", "Message", "Template"]

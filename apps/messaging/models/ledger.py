@@ -1,0 +1,86 @@
+"""The ledger: a Delivery per message, subscriber and route, in Chunks that workers claim."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from apps.audience.models import Subscriber
+from apps.core import clock
+from apps.core.models import PublicIdModel
+from apps.messaging.models.message import Message
+from apps.messaging.states import DeliveryState
+from apps.tenants.models import Tenant, TenantManager, TenantOwned
+
+
+class Chunk(TenantOwned):
+    """Deliveries that are claimed, sent and recorded together, and their counts.
+
+    number: position in its message. Claims go by it, so a small message never waits behind all of a large one.
+    lease_until: somebody works on it until then (database clock). fence: rises with every claim; who records under an
+    older one has lost the lease. Counts stand here and not on the message: one writer at a time, nothing contended.
+    """
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="chunks", db_index=False)
+    number = models.IntegerField()
+    due_at = models.DateTimeField(default=clock.now)
+    lease_until = models.DateTimeField(null=True)
+    fence = models.BigIntegerField(default=0)
+    is_done = models.BooleanField(default=False)
+    planned = models.IntegerField(default=0)
+    suppressed = models.IntegerField(default=0)
+    attempted = models.IntegerField(default=0)
+    accepted = models.IntegerField(default=0)
+    failed = models.IntegerField(default=0)
+    unknown = models.IntegerField(default=0)
+
+    objects: ClassVar[TenantManager[Chunk]] = TenantManager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "message"], name="chunk_of_message"),
+            # No changing column but is_done, so that renewing a lease and counting stay heap-only updates.
+            models.Index(fields=["number", "due_at"], condition=models.Q(is_done=False), name="chunk_to_do"),
+        ]
+
+
+class Delivery(PublicIdModel, TenantOwned):
+    """One message to one subscriber by one route: the row that alone decides resume, cancel, analytics and billing.
+
+    Its parents are not enforced by the database: a foreign key would lock the one tenant, message and chunk row a
+    million times, and erasing a subscriber must leave the row (a number, no personal data) for the bill.
+    No state is indexed, so every step of a delivery is a heap-only update.
+    """
+
+    public_id_prefix: ClassVar[str] = "dlv"
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, related_name="deliveries", db_index=False, db_constraint=False
+    )
+    chunk = models.ForeignKey(
+        Chunk, on_delete=models.CASCADE, related_name="deliveries", db_index=False, db_constraint=False
+    )
+    subscriber = models.ForeignKey(
+        Subscriber, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    route = models.CharField(max_length=16)
+    state = models.CharField(max_length=12, default=DeliveryState.PLANNED)
+    reason = models.CharField(max_length=64, blank=True, default="")
+    attempts = models.SmallIntegerField(default=0)
+    attempted_at = models.DateTimeField(null=True)
+    recorded_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[TenantManager[Delivery]] = TenantManager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["tenant", "chunk"], name="delivery_of_chunk")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "message", "subscriber", "route"], name="a_message_goes_once_to_a_person_by_a_route"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=[state.value for state in DeliveryState]), name="delivery_state_is_known"
+            ),
+        ]

@@ -1,0 +1,73 @@
+"""Template and Message: the words, and one accepted send of them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.models import PublicIdModel, TimestampedModel
+from apps.messaging.states import MessageState, UnknownPolicy
+from apps.tenants.models import Application, TenantManager, TenantOwned
+
+
+class Template(PublicIdModel, TenantOwned, TimestampedModel):
+    """Words kept for reuse. content: see rendering.py. A message copies it: editing never reaches what was accepted."""
+
+    public_id_prefix: ClassVar[str] = "tpl"
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(_("name"), max_length=120)
+    content: models.JSONField[Any, Any] = models.JSONField(_("content"))
+
+    objects: ClassVar[TenantManager[Template]] = TenantManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "application", "name"], name="a_template_name_is_taken_once"),
+            models.CheckConstraint(condition=~models.Q(name=""), name="template_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Message(PublicIdModel, TenantOwned, TimestampedModel):
+    """One accepted send. Its content never changes; its deliveries are the ledger.
+
+    origin: public id of what asked for it (a campaign), or empty. routes: provider names, in the order to try.
+    is_planned: no more deliveries will be added. ended_at: every delivery has its outcome.
+    """
+
+    public_id_prefix: ClassVar[str] = "msg"
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_index=False)
+    origin = models.CharField(max_length=40, blank=True, default="")
+    name = models.CharField(max_length=120, blank=True, default="")
+    content: models.JSONField[Any, Any] = models.JSONField()
+    variables: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    routes: models.JSONField[Any, Any] = models.JSONField()
+    default_language = models.CharField(max_length=16)
+    unknown_policy = models.CharField(max_length=16, choices=[(policy.value, policy.value) for policy in UnknownPolicy])
+    state = models.CharField(max_length=12, default=MessageState.OPEN)
+    is_planned = models.BooleanField(default=False)
+    expires_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[TenantManager[Message]] = TenantManager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "application", "-id"], name="message_of_application"),
+            models.Index(fields=["id"], condition=models.Q(ended_at=None), name="message_not_ended"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=[state.value for state in MessageState]), name="message_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(unknown_policy__in=[policy.value for policy in UnknownPolicy]),
+                name="message_unknown_policy_is_known",
+            ),
+        ]

@@ -1,0 +1,60 @@
+"""Who a slice goes to, as plain values: what the planner, the templates and the providers may know of a person."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from apps.audience.models import Subscriber
+from apps.messaging.models import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A subscriber as the sending side sees one. number: row number, never shown."""
+
+    number: int
+    external_id: str
+    attributes: Mapping[str, Any]
+    tags: tuple[str, ...]
+    language: str
+    timezone: str
+
+
+#: The columns of a Recipient, in its order, for `values_list`.
+COLUMNS = ("pk", "external_id", "attributes", "tags", "language", "timezone")
+
+
+def recipient_of(subscriber: Subscriber) -> Recipient:
+    return Recipient(*(getattr(subscriber, column) for column in COLUMNS))
+
+
+def recipients_by_number(tenant_id: int, numbers: Iterable[int]) -> dict[int, Recipient]:
+    """Those that still exist."""
+    rows = Subscriber.objects.of(tenant_id).filter(pk__in=list(numbers)).values_list(*COLUMNS)
+    return {row[0]: Recipient(*row) for row in rows}
+
+
+def variables_for(recipient: Recipient, message: Message) -> dict[str, Any]:
+    """What a template may read: plain values from an allow-list, never a model."""
+    return {
+        "subscriber": {
+            **recipient.attributes,
+            "external_id": recipient.external_id,
+            "language": recipient.language,
+            "timezone": recipient.timezone,
+            "tags": recipient.tags,
+        },
+        "campaign": {"name": message.name},
+        "variables": message.variables,
+    }
+
+
+def push_id(message_id: int, subscriber: int) -> str:
+    """The same for every attempt and route of a message to a person, so that a receiver can drop a repeat."""
+    name = f"{message_id}:{subscriber}".encode()
+    return hashlib.blake2b(name, digest_size=16, key=settings.ID_KEY).hexdigest()

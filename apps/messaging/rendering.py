@@ -1,0 +1,201 @@
+"""Content per language, compiled once and rendered per person. Pure: no database, no network, no clock.
+
+A content is `{language: {title, body, image_url, url, data}}`. Every text in it is a Liquid template that sees
+`subscriber`, `campaign` and `variables`. A variable a person lacks is that person's error unless the author gave a
+default; nothing is ever sent half-filled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from liquid import BoundTemplate
+from liquid.exceptions import LiquidError, ResourceLimitError
+
+from apps.messaging.errors import ContentMissing, ContentTooLarge, Fault, TemplateInvalid
+from apps.messaging.languages import choose_language
+from apps.messaging.liquid import Unbounded, lenient_environment, strict_environment
+from apps.messaging.variables import needed_attributes, place_of
+from apps.providers.base import Notification
+
+Content = Mapping[str, Mapping[str, Any]]
+
+TEXTS = ("title", "body", "image_url", "url")
+ROOTS = frozenset({"subscriber", "campaign", "variables"})
+_LIMITS = {"title": 1_000, "body": 8_000, "image_url": 2_000, "url": 2_000}
+_DATA_LIMIT = 4_000
+_LANGUAGES_LIMIT = 50
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,3}")
+#: Seconds one person's rendering may take: a thousand people must fit well inside a sending lease.
+_TIME_LIMIT = 0.05
+_UNSAFE_SCHEME = re.compile(r"\s*(javascript|data|vbscript|file)\s*:", re.IGNORECASE)
+
+_environment = strict_environment()
+_probe = lenient_environment()
+
+
+class RenderFailed(Exception):
+    """One person's rendering failed. message: what a marketer can act on."""
+
+    def __init__(self, language: str, field: str, message: str, line: int = 1, column: int = 0) -> None:
+        super().__init__(message)
+        self.fault = Fault(language, field, line, column, message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """One field: a template, or a plain text when there is nothing in it to fill."""
+
+    field: str
+    source: str
+    template: BoundTemplate | None
+
+    def render(self, language: str, variables: Mapping[str, Any]) -> str:
+        if self.template is None:
+            return self.source
+        try:
+            text: str = self.template.render(**variables)
+        except LiquidError as error:
+            raise RenderFailed(language, self.field, str(error.message), *_position(error)) from None
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # A filter of the library that did not expect this person's value.
+            raise RenderFailed(language, self.field, type(error).__name__) from None
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Variant:
+    language: str
+    texts: tuple[_Text, ...]
+    data: tuple[tuple[str, _Text | Any], ...]
+
+    def render(self, variables: Mapping[str, Any]) -> Notification:
+        started = perf_counter()
+        shown = {text.field: text.render(self.language, variables) for text in self.texts}
+        data = {
+            name: value.render(self.language, variables) if isinstance(value, _Text) else value
+            for name, value in self.data
+        }
+        if perf_counter() - started > _TIME_LIMIT:
+            raise RenderFailed(self.language, "body", "takes too long")
+        if not (shown.get("title") or shown.get("body")):
+            raise RenderFailed(self.language, "body", "is empty")
+        for field in ("url", "image_url"):
+            if field in shown and _UNSAFE_SCHEME.match(shown[field]):
+                raise RenderFailed(self.language, field, "is not a safe address")
+        return Notification(**shown, data=data)
+
+
+class CompiledContent:
+    """A content ready to render. Make it with `compile_content`."""
+
+    def __init__(self, variants: Mapping[str, _Variant]) -> None:
+        self._variants = dict(variants)
+
+    @property
+    def languages(self) -> list[str]:
+        return list(self._variants)
+
+    def language_for(self, wanted: str, default: str) -> str:
+        return choose_language(wanted, default, self._variants)
+
+    def render(self, language: str, variables: Mapping[str, Any]) -> Notification:
+        """language: one of `languages`. Raises RenderFailed."""
+        return self._variants[language].render(variables)
+
+    def needed(self) -> Iterator[tuple[Fault, str]]:
+        """What a person must have: each output of `subscriber.<attribute>` that has neither a default nor an `if`."""
+        for variant in self._variants.values():
+            texts = [*variant.texts, *(value for _, value in variant.data if isinstance(value, _Text))]
+            for text in texts:
+                if text.template is not None:
+                    for name, line, column in needed_attributes(text.template, text.source):
+                        yield (
+                            Fault(variant.language, text.field, line, column, f"unknown variable subscriber.{name}"),
+                            name,
+                        )
+
+    def unknown(self, exists: Callable[[str], bool]) -> list[Fault]:
+        """The needed attributes of which `exists` says that nobody has them."""
+        needed = list(self.needed())
+        missing = {name for name in {name for _, name in needed} if not exists(name)}
+        return [fault for fault, name in needed if name in missing]
+
+
+def compile_content(content: Content) -> CompiledContent:
+    """Parses everything.
+
+    Raises TemplateInvalid (with every fault and its position), ContentMissing, ContentTooLarge.
+    """
+    if not content:
+        raise ContentMissing
+    if len(content) > _LANGUAGES_LIMIT:
+        raise ContentTooLarge
+    faults: list[Fault] = []
+    variants = {language: _compile_variant(language, fields, faults) for language, fields in content.items()}
+    if faults:
+        raise TemplateInvalid(faults)
+    if any(not any(text.source.strip() for text in variant.texts[:2]) for variant in variants.values()):
+        raise ContentMissing
+    return CompiledContent(variants)
+
+
+def _compile_variant(language: str, fields: Mapping[str, Any], faults: list[Fault]) -> _Variant:
+    if not _LANGUAGE.fullmatch(language):
+        faults.append(Fault(language[:16], "language", 1, 0, "is not a language tag"))
+    texts = []
+    for name in TEXTS:
+        source = str(fields.get(name) or "")
+        if len(source) > _LIMITS[name]:
+            raise ContentTooLarge(details={"field": f"content.{language}.{name}", "limit": _LIMITS[name]})
+        if source or name in {"title", "body"}:
+            texts.append(_compile_text(language, name, source, faults))
+    data = fields.get("data") or {}
+    if len(str(data)) > _DATA_LIMIT:
+        raise ContentTooLarge(details={"field": f"content.{language}.data", "limit": _DATA_LIMIT})
+    values = tuple(
+        (name, _compile_text(language, f"data.{name}", value, faults) if isinstance(value, str) else value)
+        for name, value in data.items()
+    )
+    return _Variant(language, tuple(texts), values)
+
+
+def _compile_text(language: str, field: str, source: str, faults: list[Fault]) -> _Text:
+    if "{{" not in source and "{%" not in source:
+        return _Text(field, source, None)
+    try:
+        template = _environment.from_string(source)
+    except LiquidError as error:
+        faults.append(Fault(language, field, *_position(error), str(error.message)))
+        return _Text(field, source, None)
+    for root, uses in template.analyze().globals.items():
+        if root not in ROOTS:
+            line, column = place_of(uses[0].span.index, source)
+            faults.append(Fault(language, field, line, column, f"unknown variable {root}"))
+    unknown = [name for name in template.filter_names() if name not in _environment.filters]
+    faults.extend(Fault(language, field, 1, 0, f"unknown filter {name}") for name in unknown)
+    if not unknown:
+        faults.extend(_endless(language, field, source))
+    return _Text(field, source, template)
+
+
+def _endless(language: str, field: str, source: str) -> Iterator[Fault]:
+    """Renders for nobody, to find what would break the bounds for everybody."""
+    try:
+        _probe.from_string(source).render()
+    except (ResourceLimitError, Unbounded) as error:
+        yield Fault(language, field, *_position(error), str(error.message))
+    except (LiquidError, ArithmeticError, LookupError, TypeError, ValueError):
+        return  # it wants a person; a person is what it gets
+
+
+def _position(error: LiquidError) -> tuple[int, int]:
+    try:
+        context = error.context()
+    except ValueError:  # the library cannot place an error behind the last character
+        return 1, 0
+    return (context[0], context[1]) if context else (1, 0)

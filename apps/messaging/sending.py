@@ -1,0 +1,157 @@
+"""The sending pipeline: claim a chunk, and slice by slice render, mark, call, record.
+
+Two short transactions per slice, the network between them: what is about to leave is committed as attempted before, and
+what became of it is recorded with its usage after. Killed anywhere, the next holder of the chunk finds rows that surely
+did not leave (planned) and at most one slice that may have (attempted).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import lru_cache
+from time import monotonic
+
+from django.conf import settings
+
+from apps.billing.meters import CAMPAIGN_SENDS
+from apps.billing.records import UsageRecordIn
+from apps.billing.services import record_usage
+from apps.core import clock
+from apps.messaging import ledger
+from apps.messaging.ledger import Claim, LeaseLost
+from apps.messaging.models import Message
+from apps.messaging.rendering import CompiledContent, compile_content
+from apps.messaging.slices import Slice, Verdict, judge, read_slice, render_slice
+from apps.messaging.states import DeliveryState, MessageState, Reason, UnknownPolicy
+from apps.providers.base import Outcome, Result, Sender
+from apps.providers.registry import open_provider
+from apps.tenants.scope import tenant_scope
+
+log = logging.getLogger(__name__)
+
+
+def send_due_chunks(*, seconds: float) -> bool:
+    """Claims and sends chunks for about that long. Answers whether there may be more. Opens its own scopes."""
+    until = monotonic() + seconds
+    while monotonic() < until:
+        claim = ledger.claim_chunk()
+        if claim is None:
+            return False
+        send_chunk(claim, until=until)
+    return True
+
+
+def send_chunk(claim: Claim, *, until: float) -> None:
+    """Works on a claimed chunk until it is done, is stopped, or (monotonic) `until`; then others may have it."""
+    try:
+        with tenant_scope(claim.tenant_id):
+            message = Message.objects.select_related("tenant", "application").get(pk=claim.message_id)
+            if claim.was_abandoned:
+                ledger.settle_abandoned(claim, UnknownPolicy(message.unknown_policy))
+        _Chunk(claim, message).send(until)
+    except LeaseLost:
+        log.warning("chunk.lease_lost tenant=%s chunk=%s", claim.tenant_id, claim.chunk_id)
+
+
+@lru_cache(maxsize=64)
+def _content_of(message_id: int, tenant_id: int) -> CompiledContent:
+    """A message's content never changes, so each process compiles it once. Called inside the tenant's scope."""
+    return compile_content(Message.objects.of(tenant_id).get(pk=message_id).content)
+
+
+class _Chunk:
+    """One worker's work on one claimed chunk."""
+
+    def __init__(self, claim: Claim, message: Message) -> None:
+        self.claim, self.message = claim, message
+        self.sender = Sender(message.tenant.home_region, claim.tenant_id, message.application.application_id)
+        self.lease_ends = monotonic() + settings.SENDING_LEASE
+
+    def send(self, until: float) -> None:
+        made = self._next_slice(until)
+        while made is not None:
+            outcomes = self._call(made)
+            with tenant_scope(self.claim.tenant_id):
+                self._record(made, outcomes)
+            made = self._next_slice(until)
+
+    def _next_slice(self, until: float) -> Slice | None:
+        """The next slice, marked as attempted and committed; None when this worker is finished with the chunk."""
+        with tenant_scope(self.claim.tenant_id):
+            if self._is_stopped(until):
+                return None
+            planned, people = read_slice(self.claim.tenant_id, self.claim.chunk_id)
+            if not planned:
+                ledger.hold(self.claim, done=True)
+                return None
+            content = _content_of(self.message.pk, self.claim.tenant_id)
+        made = render_slice(self.message, content, planned, people)
+        with tenant_scope(self.claim.tenant_id):
+            self.lease_ends = monotonic() + settings.SENDING_LEASE
+            for reason, ids in made.refused.items():
+                ledger.settle(self.claim, ids, state="suppressed", reason=reason, before=("planned",))
+                ledger.hold(self.claim, suppressed=len(ids))
+            ledger.mark_attempted(self.claim, [delivery.id for delivery in made.ready], first=made.first_attempts)
+        return made
+
+    def _is_stopped(self, until: float) -> bool:
+        """Pause, cancel and expiry are looked at before every slice, so they act within one."""
+        state, expires_at = (
+            Message.objects.of(self.claim.tenant_id).values_list("state", "expires_at").get(pk=self.message.pk)
+        )
+        if state == MessageState.CANCELLED:
+            ledger.cancel_rest(self.claim, Reason.CANCELED)
+        elif expires_at is not None and expires_at <= clock.now():
+            ledger.cancel_rest(self.claim, Reason.EXPIRED)
+        elif state == MessageState.PAUSED or monotonic() > until:
+            ledger.hold(self.claim, release=True)
+        else:
+            return False
+        return True
+
+    def _call(self, made: Slice) -> Sequence[Outcome]:
+        if not made.pushes:
+            return []
+        if monotonic() > self.lease_ends:  # stalled between commit and call: somebody else may hold the chunk
+            raise LeaseLost
+        try:
+            return open_provider(made.route, self.sender).send(made.pushes)
+        except Exception:  # an adapter's bug must not take the worker with it; nobody knows what left
+            log.exception("provider.failed route=%s message=%s", made.route, self.message.pk)
+            return [Outcome(push.id, Result.UNKNOWN, reason="provider_failed") for push in made.pushes]
+
+    def _record(self, made: Slice, outcomes: Sequence[Outcome]) -> None:
+        verdict = judge(made.ready, outcomes)
+        ledger.hold(
+            self.claim,
+            accepted=verdict.count(DeliveryState.ACCEPTED),
+            failed=verdict.count(DeliveryState.REJECTED, DeliveryState.UNREGISTERED),
+            unknown=verdict.count(DeliveryState.UNKNOWN),
+        )
+        for (state, reason), ids in verdict.final.items():
+            ledger.settle(self.claim, ids, state=state, reason=reason)
+        if verdict.later:
+            ledger.move_to_later(self.claim, verdict.later, seconds=verdict.wait)
+        self._try_next_route(made.route, verdict)
+        self._charge(verdict)
+
+    def _try_next_route(self, route: str, verdict: Verdict) -> None:
+        routes: list[str] = self.message.routes
+        later = routes[routes.index(route) + 1 :]
+        if later and verdict.next_route:
+            ledger.plan_deliveries(
+                tenant_id=self.claim.tenant_id, message_id=self.message.pk, number=self.claim.number,
+                route=later[0], due_at=clock.now(), due=verdict.next_route,
+            )  # fmt: skip
+
+    def _charge(self, verdict: Verdict) -> None:
+        """One usage record per slice, named by the first delivery in it: a delivery is accepted once in its life."""
+        accepted = [id for (state, _), ids in verdict.final.items() if state is DeliveryState.ACCEPTED for id in ids]
+        if not accepted:
+            return
+        record = UsageRecordIn(
+            CAMPAIGN_SENDS, f"deliveries:{self.message.pk}:{min(accepted)}", len(accepted), clock.now(),
+            self.message.application_id,
+        )  # fmt: skip
+        record_usage([record], tenant=self.message.tenant)

@@ -1,0 +1,135 @@
+"""Messages: accepting one, and stopping it. Accepted means committed; workers are rung for after the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from apps.audience.queries import audience_of
+from apps.core import clock
+from apps.core.errors import InvalidInput
+from apps.core.text import require_name
+from apps.messaging import ledger, tasks
+from apps.messaging.errors import MessageEnded, NobodyNamed, RouteMissing
+from apps.messaging.models import Message
+from apps.messaging.rendering import Content, compile_content
+from apps.messaging.states import MessageState, UnknownPolicy
+from apps.providers.errors import UnknownProvider
+from apps.providers.registry import provider_names
+from apps.tenants.models import Application, Tenant
+
+MAX_RECIPIENTS = 1_000
+MAX_TTL = timedelta(days=28)
+
+
+def require_routes(routes: Sequence[str]) -> list[str]:
+    """Provider names in the order to try. Raises RouteMissing, UnknownProvider."""
+    if not routes or len(set(routes)) != len(routes):
+        raise RouteMissing(fields={"routes": [RouteMissing.default_message]})
+    unknown = [name for name in routes if name not in provider_names()]
+    if unknown:
+        raise UnknownProvider(fields={"routes": [UnknownProvider.default_message]}, details={"routes": unknown})
+    return list(routes)
+
+
+def open_message(
+    *,
+    tenant: Tenant,
+    application: Application,
+    content: Content,
+    routes: Sequence[str],
+    unknown_policy: UnknownPolicy,
+    origin: str = "",
+    name: str = "",
+    variables: Mapping[str, Any] | None = None,
+    expires_at: datetime | None = None,
+) -> Message:
+    """A message to which deliveries may be added until it is planned. The caller checked content and routes."""
+    return Message.objects.create(
+        tenant=tenant,
+        application=application,
+        origin=origin,
+        name=name,
+        content={language: dict(fields) for language, fields in content.items()},
+        variables=dict(variables or {}),
+        routes=list(routes),
+        default_language=tenant.language,
+        unknown_policy=unknown_policy,
+        expires_at=expires_at,
+    )
+
+
+def accept_message(
+    *,
+    tenant: Tenant,
+    application: Application,
+    content: Content,
+    routes: Sequence[str],
+    external_ids: Sequence[str],
+    name: str = "",
+    variables: Mapping[str, Any] | None = None,
+    unknown_policy: UnknownPolicy = UnknownPolicy.AT_LEAST_ONCE,
+    ttl: timedelta | None = None,
+) -> Message:
+    """One send to named subscribers, on the same ledger as campaigns. When it returns and commits, it is accepted.
+
+    Raises TemplateInvalid, ContentMissing, ContentTooLarge, RouteMissing, UnknownProvider, NobodyNamed (with the ids
+    that do not exist; then nobody gets anything), InvalidInput.
+    """
+    compile_content(content)
+    wanted = list(dict.fromkeys(external_ids))
+    if not 0 < len(wanted) <= MAX_RECIPIENTS:
+        sentence = _("Name 1 to %(most)d subscribers.") % {"most": MAX_RECIPIENTS}
+        raise InvalidInput(sentence, fields={"external_ids": [sentence]})
+    people = _named(tenant, application, wanted)
+    message = open_message(
+        tenant=tenant,
+        application=application,
+        content=content,
+        routes=require_routes(routes),
+        unknown_policy=unknown_policy,
+        name=require_name(name) if name else "",
+        variables=variables,
+        expires_at=clock.now() + min(ttl, MAX_TTL) if ttl is not None else None,
+    )
+    ledger.plan_deliveries(
+        tenant_id=tenant.pk, message_id=message.pk, number=0, route=message.routes[0], due_at=clock.now(), due=people
+    )
+    transaction.on_commit(tasks.ring)
+    return message.changed(is_planned=True)
+
+
+def _named(tenant: Tenant, application: Application, external_ids: list[str]) -> list[int]:
+    audience = audience_of(tenant=tenant, application=application, audience={"external_ids": external_ids})
+    found = dict(audience.values_list("external_id", "pk"))
+    missing = [external_id for external_id in external_ids if external_id not in found]
+    if missing:
+        raise NobodyNamed(fields={"external_ids": [NobodyNamed.default_message]}, details={"external_ids": missing})
+    return sorted(found.values())
+
+
+def pause_message(*, tenant: Tenant, message: Message) -> Message:
+    """Acts within a slice: what is in flight is finished, nothing else leaves. Raises MessageEnded."""
+    return _stand(tenant, message, MessageState.PAUSED)
+
+
+def resume_message(*, tenant: Tenant, message: Message) -> Message:
+    transaction.on_commit(tasks.ring)
+    return _stand(tenant, message, MessageState.OPEN)
+
+
+def cancel_message(*, tenant: Tenant, message: Message) -> Message:
+    """What has not left is suppressed as canceled by the workers, chunk by chunk; the flag alone stops it at once."""
+    transaction.on_commit(tasks.ring)
+    return _stand(tenant, message, MessageState.CANCELLED)
+
+
+def _stand(tenant: Tenant, message: Message, state: MessageState) -> Message:
+    locked = Message.objects.of(tenant).select_for_update(no_key=True).get(pk=message.pk)
+    if locked.ended_at is not None or locked.state == MessageState.CANCELLED:
+        raise MessageEnded
+    return locked.changed(state=state)

@@ -1,0 +1,140 @@
+"""A slice: the deliveries that are in flight together. Rendering it, and turning its outcomes into ledger entries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import uniform
+from time import perf_counter
+from typing import NamedTuple
+
+from apps.core import clock
+from apps.messaging.ledger import MAX_ATTEMPTS
+from apps.messaging.models import Delivery, Message
+from apps.messaging.recipients import Recipient, push_id, recipients_by_number, variables_for
+from apps.messaging.rendering import CompiledContent, RenderFailed
+from apps.messaging.states import DeliveryState, Reason
+from apps.providers.base import Outcome, Push, Result, Scope
+
+#: A crash makes at most one slice per worker unknown.
+SLICE = 500
+#: Seconds of rendering after which a slice is sent as far as it got: slow templates must not outlive the lease.
+_RENDERING_TIME = 2.0
+
+_FINAL = {
+    Result.ACCEPTED: DeliveryState.ACCEPTED,
+    Result.REJECTED: DeliveryState.REJECTED,
+    Result.UNREGISTERED: DeliveryState.UNREGISTERED,
+    Result.UNKNOWN: DeliveryState.UNKNOWN,
+}
+
+
+class Planned(NamedTuple):
+    """A delivery about to be sent."""
+
+    id: int
+    subscriber: int
+    route: str
+    attempts: int
+
+
+@dataclass(slots=True)
+class Slice:
+    """ready: deliveries and their pushes, in the same order. refused: deliveries that end unsent, by reason."""
+
+    ready: list[Planned] = field(default_factory=list)
+    pushes: list[Push] = field(default_factory=list)
+    refused: dict[Reason, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def route(self) -> str:
+        return self.ready[0].route
+
+    @property
+    def first_attempts(self) -> int:
+        return sum(not delivery.attempts for delivery in self.ready)
+
+
+def read_slice(tenant_id: int, chunk_id: int) -> tuple[list[Planned], dict[int, Recipient]]:
+    """The next planned deliveries of a chunk and the people they are for. One route at a time: a chunk has one."""
+    rows = (
+        Delivery.objects.of(tenant_id)
+        .filter(chunk_id=chunk_id, state=DeliveryState.PLANNED)
+        .order_by("id")
+        .values_list("id", "subscriber_id", "route", "attempts")[:SLICE]
+    )
+    planned = [Planned(*row) for row in rows]
+    return planned, recipients_by_number(tenant_id, (delivery.subscriber for delivery in planned))
+
+
+def render_slice(
+    message: Message, content: CompiledContent, planned: Sequence[Planned], people: dict[int, Recipient]
+) -> Slice:
+    """Renders in memory, as many as there is time for; the rest stay planned for the next slice."""
+    made, started, now = Slice(), perf_counter(), clock.now()
+    message_id = message.public_id
+    for delivery in planned:
+        person = people.get(delivery.subscriber)
+        if person is None:
+            made.refused[Reason.NOT_IN_AUDIENCE].append(delivery.id)
+            continue
+        language = content.language_for(person.language, message.default_language)
+        try:
+            notification = content.render(language, variables_for(person, message))
+        except RenderFailed:
+            made.refused[Reason.TEMPLATE_ERROR].append(delivery.id)
+            continue
+        identity = push_id(message.pk, person.number)
+        made.ready.append(delivery)
+        made.pushes.append(Push(identity, person.external_id, notification, message_id, message.origin, now))
+        if perf_counter() - started > _RENDERING_TIME:
+            break
+    return made
+
+
+@dataclass(slots=True)
+class Verdict:
+    """A slice's outcomes, sorted for the ledger.
+
+    final: deliveries by (state, reason). later: those to try again. next_route: subscribers to try another way.
+    wait: seconds until `later` is due.
+    """
+
+    final: dict[tuple[DeliveryState, str], list[int]]
+    later: list[int]
+    next_route: list[int]
+    wait: float
+
+    def count(self, *states: DeliveryState) -> int:
+        return sum(len(ids) for (state, _), ids in self.final.items() if state in states)
+
+
+def judge(deliveries: Sequence[Planned], outcomes: Sequence[Outcome]) -> Verdict:
+    """Decides by the word and the scope alone."""
+    final: dict[tuple[DeliveryState, str], list[int]] = defaultdict(list)
+    later: list[int] = []
+    next_route: list[int] = []
+    wait = 0.0
+    for delivery, outcome in zip(deliveries, outcomes, strict=True):
+        attempts = delivery.attempts + 1
+        if _surely_not_processed(outcome) and attempts < MAX_ATTEMPTS:
+            later.append(delivery.id)
+            wait = max(wait, _backoff(attempts, outcome.retry_after))
+            continue
+        state = _FINAL.get(outcome.result, DeliveryState.REJECTED)
+        final[state, outcome.reason[:64]].append(delivery.id)
+        if state in {DeliveryState.REJECTED, DeliveryState.UNREGISTERED} and outcome.scope != Scope.MESSAGE:
+            next_route.append(delivery.subscriber)
+    return Verdict(final, later, next_route, wait)
+
+
+def _surely_not_processed(outcome: Outcome) -> bool:
+    refused_sender = outcome.result is Result.REJECTED and outcome.scope is Scope.CREDENTIAL
+    return refused_sender or outcome.result in {Result.THROTTLED, Result.UNAVAILABLE}
+
+
+def _backoff(attempts: int, retry_after: float | None) -> float:
+    """Seconds: what the network asked for is a lower bound, with full jitter on top of it."""
+    jitter = uniform(0, min(60.0, 2.0**attempts))  # noqa: S311  # spreads load, hides nothing
+    return (retry_after or 0.0) + jitter
