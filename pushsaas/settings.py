@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "apps.api.middleware.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -235,6 +236,8 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "COERCE_DECIMAL_TO_STRING": True,
 }
+#: Token buckets of the REST API: capacity in requests, refill per second. The tenant's holds all its keys together.
+API_RATE_LIMITS = {"key": (600, 60), "tenant": (1_200, 120)}
 SPECTACULAR_SETTINGS = {
     "TITLE": "pushsaas REST API",
     "VERSION": "1",
@@ -273,6 +276,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "messaging.tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 1}},
     "operations.measure": {"task": "operations.measure", "schedule": 5.0, "options": {"expires": 5}},
     "accounts.deliver_mail": {"task": "accounts.deliver_mail", "schedule": 30.0, "options": {"expires": 30}},
+    "api.forget_idempotency_keys": {
+        "task": "api.forget_idempotency_keys",
+        "schedule": 900.0,
+        "options": {"expires": 900},
+    },
     "accounts.sweep": {"task": "accounts.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 

@@ -110,7 +110,7 @@ def other_api_key(other_tenant: Tenant, other_application: Application) -> str:
 @pytest.fixture
 def api(api_key: str) -> APIClient:
     """A client of the REST API that speaks JSON and carries `api_key`."""
-    client = APIClient(raise_request_exception=False)
+    client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {api_key}")
     client.default_format = "json"
     return client
@@ -118,7 +118,7 @@ def api(api_key: str) -> APIClient:
 
 @pytest.fixture
 def other_api(other_api_key: str) -> APIClient:
-    client = APIClient(raise_request_exception=False)
+    client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {other_api_key}")
     client.default_format = "json"
     return client

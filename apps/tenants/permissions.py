@@ -33,7 +33,7 @@ ALL_PERMISSIONS = PERMISSIONS[Role.OWNER]
 KEY_SCOPES = frozenset(
     {
         "publish", "audience.read", "audience.write", "campaigns.read", "campaigns.write", "campaigns.send",
-        "usage.read", "applications.read", "keys.write", "webhooks.write",
+        "usage.read", "applications.read", "applications.write", "keys.write", "webhooks.write",
     }
 )  # fmt: skip
 #: These people may not work without a second factor.

@@ -1,0 +1,65 @@
+"""What the door itself may refuse, before any room is asked."""
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.errors import Category, HouseError
+
+
+class Unauthenticated(HouseError):
+    category = Category.UNAUTHENTICATED
+    code = "unauthenticated"
+    default_message = _("Send a live API key: Authorization: Bearer psk_live_…")
+
+
+class ScopeMissing(HouseError):
+    category = Category.FORBIDDEN
+    code = "scope_missing"
+    default_message = _("This key may not do that.")
+
+
+class ApplicationDisabled(HouseError):
+    category = Category.FORBIDDEN
+    code = "application_disabled"
+    default_message = _("The application of this key is disabled.")
+
+
+class MalformedBody(HouseError):
+    category = Category.INVALID
+    code = "malformed_json"
+    default_message = _("The body is not JSON that can be read.")
+
+
+class BodyTooLarge(HouseError):
+    category = Category.TOO_LARGE
+    code = "body_too_large"
+    default_message = _("The body is too large.")
+
+
+class RateLimited(HouseError):
+    category = Category.LIMITED
+    code = "rate_limited"
+    default_message = _("Too many requests. Try again a little later.")
+
+
+class InvalidPage(HouseError):
+    category = Category.INVALID
+    code = "invalid_page"
+    default_message = _("This page cannot be asked for.")
+
+
+class InvalidIdempotencyKey(HouseError):
+    category = Category.INVALID
+    code = "invalid_idempotency_key"
+    default_message = _("An Idempotency-Key has 1 to 255 printable ASCII characters.")
+
+
+class IdempotencyKeyReused(HouseError):
+    category = Category.MISMATCH
+    code = "idempotency_key_reused"
+    default_message = _("This Idempotency-Key was used with another request.")
+
+
+class IdempotencyKeyBusy(HouseError):
+    category = Category.CONFLICT
+    code = "idempotency_key_busy"
+    default_message = _("A request with this Idempotency-Key is still running.")

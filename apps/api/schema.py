@@ -1,0 +1,52 @@
+"""How views describe themselves in OpenAPI: the parts that are the same for all of them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from apps.api.problems import CONTENT_TYPE
+
+_IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!-~]+$"},
+    location=OpenApiParameter.HEADER,
+    description="A repeated request with the same key gets the first one's answer and does nothing.",
+)
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """RFC 9457, with a `code` to program against. Some codes bring members of their own."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField(help_text="Stable; the sentence in `detail` is not.")
+    detail = serializers.CharField()
+    errors = serializers.DictField(  # type: ignore[assignment]  # a field, not the serializer's own property
+        child=serializers.ListField(child=serializers.CharField()), required=False,
+        help_text="Field, as a dotted path, to what is wrong with it.",
+    )  # fmt: skip
+
+
+class ApiSchema(AutoSchema):
+    """Adds what every operation has: Bearer authentication, problems, and an Idempotency-Key on POST."""
+
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        return [{"apiKey": []}]
+
+    def get_override_parameters(self) -> list[Any]:
+        return [_IDEMPOTENCY_KEY] if self.method == "POST" else []
+
+    def get_tags(self) -> list[str]:
+        return [self._tokenize_path()[0]]
+
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
+        bodies = super()._get_response_bodies(direction=direction)
+        problem = OpenApiResponse(ProblemSerializer, description="What is wrong, and its code")
+        describe: Any = self._get_response_for_code
+        bodies["default"] = describe(problem, "default", media_types=[CONTENT_TYPE])
+        return bodies

@@ -1,0 +1,13 @@
+"""Routes of version 1. A parameter is named for what it identifies: `subscriber_id`, `campaign_id`."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from apps.api.v1 import api_keys, applications
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("me", applications.Me.as_view()),
+    path("api-keys", api_keys.ApiKeyList.as_view()),
+    path("api-keys/<str:api_key_id>", api_keys.ApiKeyDetail.as_view()),
+    path("applications", applications.ApplicationList.as_view()),
+    path("applications/<str:application_id>", applications.ApplicationDetail.as_view()),
+]
