@@ -33,7 +33,7 @@ P = ParamSpec("P")
 class DashboardRequest(HttpRequest):
     """What a view behind `page` gets. `application` is the one chosen in the sidebar, None when there is none yet."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     tenant: Tenant
     membership: Membership
     memberships: list[Membership]

@@ -1,0 +1,1 @@
+"""Applications: their settings, what signs for them, what connects to them."""
