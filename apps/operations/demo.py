@@ -15,9 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.accounts.models import User
-from apps.tenants.permissions import KEY_SCOPES
-from apps.tenants.scope import tenant_scope
-from apps.tenants.services import create_api_key, create_application, open_tenant
+from apps.operations.provisioning import provision_tenant
 
 EMAIL = "demo@example.com"
 
@@ -49,14 +47,10 @@ def ensure() -> None:
 
 def _make() -> Demo:
     password = secrets.token_urlsafe(12)
-    owner = User.objects.create_user(EMAIL, password, name="Demo Owner")
-    tenant = open_tenant(name="Demo", owner=owner, language="en", timezone="UTC")
-    with tenant_scope(tenant):
-        made = create_application(tenant=tenant, name="Demo app")
-        key = create_api_key(
-            tenant=tenant, application=made.application, name="Demo key", scopes=KEY_SCOPES, created_by=owner
-        )
-    return Demo(EMAIL, password, made.application.application_id, made.key, made.secret, key.token)
+    made = provision_tenant(
+        name="Demo", email=EMAIL, password=password, application="Demo app", owner_name="Demo Owner"
+    )
+    return Demo(EMAIL, password, made.application_id, made.key, made.secret, made.api_key)
 
 
 def _remember(demo: Demo) -> None:
