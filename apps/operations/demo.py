@@ -15,7 +15,10 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.accounts.models import User
+from apps.operations import demo_content
 from apps.operations.provisioning import provision_tenant
+from apps.tenants.models import Application, Tenant
+from apps.tenants.scope import tenant_scope
 
 EMAIL = "demo@example.com"
 
@@ -50,6 +53,9 @@ def _make() -> Demo:
     made = provision_tenant(
         name="Demo", email=EMAIL, password=password, application="Demo app", owner_name="Demo Owner"
     )
+    with tenant_scope(Tenant.number_of(made.tenant_id)):
+        application = Application.objects.select_related("tenant").get(application_id=made.application_id)
+        demo_content.fill(tenant=application.tenant, application=application)
     return Demo(EMAIL, password, made.application_id, made.key, made.secret, made.api_key)
 
 
