@@ -43,3 +43,29 @@ class SegmentNameTaken(HouseError):
 class AudienceInvalid(HouseError):
     category = Category.INVALID
     code = "audience_invalid"
+
+
+class ImportFileInvalid(HouseError):
+    """`details["problem"]` holds the machine code of what is wrong with the file."""
+
+    category = Category.INVALID
+    code = "import_file_invalid"
+
+
+class ImportFileTooLarge(HouseError):
+    category = Category.TOO_LARGE
+    code = "import_file_too_large"
+
+
+class ImportColumnsInvalid(HouseError):
+    """`details["column"]` is the index of the column, when one is to blame."""
+
+    category = Category.INVALID
+    code = "import_columns_invalid"
+
+
+class ImportNotPossible(HouseError):
+    """The job is not in a state for this, or another import of the application is running."""
+
+    category = Category.CONFLICT
+    code = "import_not_possible"

@@ -1,0 +1,17 @@
+"""Envelopes of the audience. `audience.continue_import` is rung for by name from services/imports.py."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from apps.audience.services.importing import continue_import, wake_imports
+
+
+@shared_task(name="audience.continue_import")
+def continue_import_task(tenant_id: int, import_id: int, **_unknown: object) -> None:
+    continue_import(tenant_id=tenant_id, import_id=import_id)
+
+
+@shared_task(name="audience.wake_imports")
+def wake_imports_task(**_unknown: object) -> None:
+    wake_imports()
