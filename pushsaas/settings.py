@@ -275,6 +275,7 @@ CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "messaging.tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 1}},
     "operations.measure": {"task": "operations.measure", "schedule": 5.0, "options": {"expires": 5}},
+    "audience.wake_imports": {"task": "audience.wake_imports", "schedule": 10.0, "options": {"expires": 10}},
     "accounts.deliver_mail": {"task": "accounts.deliver_mail", "schedule": 30.0, "options": {"expires": 30}},
     "api.forget_idempotency_keys": {
         "task": "api.forget_idempotency_keys",

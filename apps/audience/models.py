@@ -146,7 +146,6 @@ class ImportJob(PublicIdModel, TenantOwned, TimestampedModel):
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_index=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     file_name = models.CharField(_("file"), max_length=255)
-    has_file = models.BooleanField(default=False)
     size_bytes = models.BigIntegerField(default=0)
     encoding = models.CharField(max_length=16, blank=True)
     delimiter = models.CharField(max_length=1, blank=True)

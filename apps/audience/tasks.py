@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from apps.audience.services.importing import continue_import, wake_imports
+from apps.audience.services.intake import continue_import, wake_imports
 
 
 @shared_task(name="audience.continue_import")

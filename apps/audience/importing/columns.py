@@ -36,8 +36,8 @@ _NAMES = {
     "tags": ("tags", "tag"),
 }
 #: Without leading zeros and within 15 digits, so that neither post codes nor long ids lose anything.
-_PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
-_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d{1,3})?")
+_PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?", re.ASCII)
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d{1,3})?", re.ASCII)
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _TAG_SEPARATORS = re.compile(r"[;|,]")
 #: What a spreadsheet would run as a formula. Our export puts an apostrophe before it; the import takes it off again.

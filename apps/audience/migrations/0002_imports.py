@@ -22,7 +22,6 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(default=apps.core.clock.now, editable=False)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 ("file_name", models.CharField(max_length=255, verbose_name="file")),
-                ("has_file", models.BooleanField(default=False)),
                 ("size_bytes", models.BigIntegerField(default=0)),
                 ("encoding", models.CharField(blank=True, max_length=16)),
                 ("delimiter", models.CharField(blank=True, max_length=1)),

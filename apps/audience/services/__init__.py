@@ -1,1 +1,1 @@
-"""The verbs of the audience. Each module is one noun: `subscribers`, `segments`, `imports`."""
+"""The verbs of the audience. Each module is one noun: `subscribers`, `segments`, `imports` and `intake`."""

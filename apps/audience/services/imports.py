@@ -1,4 +1,4 @@
-"""An import as its owner sees it: upload, say what the columns are, start, cancel. `importing.py` does the work."""
+"""An import as its owner sees it: upload, say what the columns are, start, cancel. `intake.py` does the work."""
 
 from __future__ import annotations
 
@@ -90,7 +90,6 @@ def _examined(upload: File[Any]) -> ImportJob:
     names = [cell.strip()[:200] for cell in header.cells]
     sample = [record.cells for record in islice(records, SAMPLE_ROWS) if record.cells and not record.problem]
     return ImportJob(
-        has_file=True,
         size_bytes=size,
         encoding=found.encoding,
         delimiter=delimiter,

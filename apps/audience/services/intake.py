@@ -228,4 +228,4 @@ def _tidy(tenant_id: int, import_id: int) -> None:
         return
     files.remove(job.public_id)
     with tenant_scope(tenant_id):
-        ImportJob.objects.of(tenant_id).filter(pk=import_id).update(has_file=False, wake_at=None)
+        ImportJob.objects.of(tenant_id).filter(pk=import_id).update(wake_at=None)
