@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
@@ -38,3 +39,14 @@ class BadLimit(HouseError):
     category = Category.INVALID
     code = "bad_limit"
     default_message = _("A limit needs a known meter and a whole number of units.")
+
+
+class BadRange(HouseError):
+    """A report was asked for a range of time that it cannot have."""
+
+    category = Category.INVALID
+    code = "bad_range"
+    default_message = _("The range of time is not valid.")
+
+    ends_early: ClassVar = _("The range must end after it starts.")
+    too_long: ClassVar = _("The range is longer than %(days)d days.")

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from apps.api.v1 import api_keys, applications
+from apps.api.v1 import api_keys, applications, usage
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("me", applications.Me.as_view()),
@@ -10,4 +10,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api-keys/<str:api_key_id>", api_keys.ApiKeyDetail.as_view()),
     path("applications", applications.ApplicationList.as_view()),
     path("applications/<str:application_id>", applications.ApplicationDetail.as_view()),
+    path("usage", usage.Usage.as_view()),
 ]
