@@ -27,3 +27,33 @@ class ScopeNotAllowed(HouseError):
     category = Category.FORBIDDEN
     code = "scope_not_allowed"
     default_message = _("A key cannot give more than its maker may do.")
+
+
+class LastOwner(HouseError):
+    category = Category.CONFLICT
+    code = "last_owner"
+    default_message = _("An organisation needs at least one owner. Make somebody else an owner first.")
+
+
+class RoleNotGrantable(HouseError):
+    category = Category.FORBIDDEN
+    code = "role_not_grantable"
+    default_message = _("Only an owner may make, change or remove an owner.")
+
+
+class AlreadyMember(HouseError):
+    category = Category.CONFLICT
+    code = "already_member"
+    default_message = _("This person is already a member.")
+
+
+class InvitationExpired(HouseError):
+    category = Category.NOT_FOUND
+    code = "invitation_expired"
+    default_message = _("This invitation is not valid any more. Ask for a new one.")
+
+
+class InvitedSomebodyElse(HouseError):
+    category = Category.FORBIDDEN
+    code = "invited_somebody_else"
+    default_message = _("This invitation is for another e-mail address. Sign in with that one.")
