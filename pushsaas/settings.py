@@ -171,6 +171,14 @@ X_FRAME_OPTIONS = "DENY"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+#: Django's signals call the e-mail address `username`; with axes' own default it would count under no name at all.
+AXES_USERNAME_FORM_FIELD = "username"
+#: Axes keeps the fields of a failed form; none of these may lie in a table.
+AXES_SENSITIVE_PARAMETERS = [
+    "username", "ip_address", "email", "password", "current_password", "new_password", "csrfmiddlewaretoken",
+]  # fmt: skip
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_CALLABLE = "apps.dashboard.accounts.lockout.locked_out"
 AXES_CLIENT_IP_CALLABLE = "apps.core.addresses.client_ip"
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.http import HttpRequest
+
 from apps.dashboard.errors import NotAMember
 from apps.tenants.models import Application, Membership
 from apps.tenants.scope import CrossTenantRole, all_tenants
@@ -18,7 +20,7 @@ _SWITCHER_LIMIT = 50
 
 def resolve_membership(request: DashboardRequest) -> None:
     """Sets `tenant`, `membership` and `memberships`. Raises NotAMember for a person without any tenant."""
-    request.memberships = _memberships_of(request.user.pk)
+    request.memberships = memberships_of(request.user.pk)
     if not request.memberships:
         raise NotAMember
     chosen = request.session.get(_TENANT)
@@ -42,11 +44,12 @@ def choose_application(request: DashboardRequest, application: Application) -> N
     request.session[_APPLICATION] = application.pk
 
 
-def choose_tenant(request: DashboardRequest, membership: Membership) -> None:
+def choose_tenant(request: HttpRequest, membership: Membership) -> None:
     request.session[_TENANT] = membership.tenant_id
     request.session.pop(_APPLICATION, None)
 
 
-def _memberships_of(user_id: int) -> list[Membership]:
+def memberships_of(user_id: int) -> list[Membership]:
+    """Every membership of a person with its tenant, the oldest first."""
     with all_tenants(CrossTenantRole.REGISTRY):
         return list(Membership.objects.filter(user_id=user_id).select_related("tenant").order_by("pk"))

@@ -74,10 +74,19 @@ def sign_in(request: HttpRequest, *, user: User) -> None:
     mfa.note_password(request)
 
 
-def sign_in_with_code(request: HttpRequest, *, user: User, authenticator: Authenticator, recovery: bool) -> None:
-    """The second half of a sign-in. recovery: a recovery code stood in for the authenticator."""
-    sign_in(request, user=user)
-    (mfa.note_recovery if recovery else mfa.note_code)(request, authenticator)
+def prove_again(request: HttpRequest, *, authenticator: Authenticator | None = None, recovery: bool = False) -> None:
+    """Notes what the signed-in person just proved, under a new session key.
+
+    authenticator: whose code was right; None: it was the password of somebody without one. recovery: a recovery code
+    stood in for the authenticator.
+    """
+    request.session.cycle_key()
+    if authenticator is None:
+        mfa.note_password(request)
+    elif recovery:
+        mfa.note_recovery(request, authenticator)
+    else:
+        mfa.note_code(request, authenticator)
 
 
 def sign_out(request: HttpRequest) -> None:

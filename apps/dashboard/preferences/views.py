@@ -31,7 +31,7 @@ def set_language(request: HttpRequest) -> HttpResponse:
         User.objects.filter(pk=request.user.pk).update(language=code)
     translation.activate(code)
     response = _back(request)
-    _remember(response, settings.LANGUAGE_COOKIE_NAME, code)
+    remember(response, settings.LANGUAGE_COOKIE_NAME, code)
     return response
 
 
@@ -42,7 +42,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     if theme not in THEMES:
         raise InvalidInput(fields={"theme": ["unknown theme"]})
     response = _back(request)
-    _remember(response, THEME_COOKIE, theme)
+    remember(response, THEME_COOKIE, theme)
     return response
 
 
@@ -72,5 +72,5 @@ def _back(request: HttpRequest) -> HttpResponse:
     return redirect(target)
 
 
-def _remember(response: HttpResponse, name: str, value: str) -> None:
+def remember(response: HttpResponse, name: str, value: str) -> None:
     response.set_cookie(name, value, max_age=_YEAR, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)

@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from django.db import transaction
 
-from apps.accounts import throttling
 from apps.accounts.models import User
 from apps.accounts.services.mail import send_mail
 from apps.accounts.services.passwords import require_good_password
@@ -42,9 +41,8 @@ def invite_member(
 ) -> Invitation:
     """Mails a link that is good for seven days. Inviting the address again replaces the link of before.
 
-    link: makes the absolute address from the token. Raises AlreadyMember, RoleNotGrantable, TooManyGuesses.
+    link: makes the absolute address from the token. Raises AlreadyMember, RoleNotGrantable.
     """
-    throttling.spend(throttling.INVITATIONS, tenant.public_id)
     require_may_grant(actor, role)
     email = email.lower()
     if Membership.objects.of(tenant).filter(user__email=email).exists():
@@ -129,7 +127,7 @@ def accept_invitation(*, token: str, user: User) -> Membership:
     return membership
 
 
-def join_by_invitation(*, token: str, name: str, password: str) -> User:
+def join_by_invitation(*, token: str, name: str, password: str) -> Membership:
     """An account and a membership for an address without one; the link proves the address.
 
     Raises InvitationExpired, InvitedSomebodyElse (the address has an account meanwhile), InvalidInput.
@@ -141,8 +139,7 @@ def join_by_invitation(*, token: str, name: str, password: str) -> User:
     require_good_password(password, user=User(email=record.email, name=name))
     with transaction.atomic():
         user = User.objects.create_user(record.email, password, name=name)
-        accept_invitation(token=token, user=user)
-    return user
+        return accept_invitation(token=token, user=user)
 
 
 def _hash(token: str) -> str:
