@@ -1,1 +1,1 @@
-"""Campaign, CampaignRun, schedule and planner."""
+"""Campaigns: who gets what, when, and why not."""

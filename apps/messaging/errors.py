@@ -58,6 +58,12 @@ class TemplateNameTaken(HouseError):
     default_message = _("There is a template of this name already.")
 
 
+class TemplateInUse(HouseError):
+    category = Category.CONFLICT
+    code = "template_in_use"
+    default_message = _("A campaign uses this template. Change or delete the campaign first.")
+
+
 class RouteMissing(HouseError):
     category = Category.INVALID
     code = "route_missing"

@@ -145,8 +145,11 @@ def hold(claim: Claim, *, done: bool = False, release: bool = False, **counted: 
         raise LeaseLost
 
 
-def settle_abandoned(claim: Claim, policy: UnknownPolicy) -> None:
-    """What a dead worker had attempted: unknown for ever, or planned again, as the message's policy says."""
+def settle_abandoned(claim: Claim, policy: UnknownPolicy) -> int:
+    """What a dead worker had attempted: unknown for ever, or planned again, as the message's policy says.
+
+    Answers how many deliveries were in flight.
+    """
     again = policy == UnknownPolicy.AT_LEAST_ONCE
     with connection.cursor() as cursor:
         cursor.execute(
@@ -155,6 +158,7 @@ def settle_abandoned(claim: Claim, policy: UnknownPolicy) -> None:
         )
         states = [row[0] for row in cursor.fetchall()]
     hold(claim, unknown=states.count("unknown"))
+    return len(states)
 
 
 def mark_attempted(claim: Claim, ids: Sequence[int], *, first: int) -> None:

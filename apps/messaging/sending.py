@@ -14,9 +14,10 @@ from time import monotonic
 
 from django.conf import settings
 
+from apps.billing.errors import QuotaExceeded
 from apps.billing.meters import CAMPAIGN_SENDS
 from apps.billing.records import UsageRecordIn
-from apps.billing.services import record_usage
+from apps.billing.services import record_usage, release_sends, reserve_sends
 from apps.core import clock
 from apps.messaging import ledger
 from apps.messaging.ledger import Claim, LeaseLost
@@ -48,7 +49,8 @@ def send_chunk(claim: Claim, *, until: float) -> None:
         with tenant_scope(claim.tenant_id):
             message = Message.objects.select_related("tenant", "application").get(pk=claim.message_id)
             if claim.was_abandoned:
-                ledger.settle_abandoned(claim, UnknownPolicy(message.unknown_policy))
+                in_flight = ledger.settle_abandoned(claim, UnknownPolicy(message.unknown_policy))
+                release_sends(tenant=message.tenant, quantity=in_flight)
         _Chunk(claim, message).send(until)
     except LeaseLost:
         log.warning("chunk.lease_lost tenant=%s chunk=%s", claim.tenant_id, claim.chunk_id)
@@ -89,11 +91,23 @@ class _Chunk:
         made = render_slice(self.message, content, planned, people)
         with tenant_scope(self.claim.tenant_id):
             self.lease_ends = monotonic() + settings.SENDING_LEASE
+            self._reserve(made)
             for reason, ids in made.refused.items():
                 ledger.settle(self.claim, ids, state="suppressed", reason=reason, before=("planned",))
                 ledger.hold(self.claim, suppressed=len(ids))
             ledger.mark_attempted(self.claim, [delivery.id for delivery in made.ready], first=made.first_attempts)
         return made
+
+    def _reserve(self, made: Slice) -> None:
+        """Takes the sends out of what the tenant may still send; who does not fit is refused."""
+        if not made.ready:
+            return
+        try:
+            reserve_sends(tenant=self.message.tenant, quantity=len(made.ready))
+        except QuotaExceeded as error:
+            made.refuse_beyond(error.details["limit"] - error.details["used"])
+            if made.ready:
+                reserve_sends(tenant=self.message.tenant, quantity=len(made.ready))
 
     def _is_stopped(self, until: float) -> bool:
         """Pause, cancel and expiry are looked at before every slice, so they act within one."""
@@ -123,6 +137,7 @@ class _Chunk:
 
     def _record(self, made: Slice, outcomes: Sequence[Outcome]) -> None:
         verdict = judge(made.ready, outcomes)
+        release_sends(tenant=self.message.tenant, quantity=len(made.ready))
         ledger.hold(
             self.claim,
             accepted=verdict.count(DeliveryState.ACCEPTED),

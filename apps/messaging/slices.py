@@ -51,6 +51,12 @@ class Slice:
     def route(self) -> str:
         return self.ready[0].route
 
+    def refuse_beyond(self, room: int) -> None:
+        """Keeps the first `room` deliveries; the rest end for want of quota."""
+        room = max(room, 0)
+        self.refused[Reason.SPEND_CAP].extend(delivery.id for delivery in self.ready[room:])
+        del self.ready[room:], self.pushes[room:]
+
     @property
     def first_attempts(self) -> int:
         return sum(not delivery.attempts for delivery in self.ready)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-
 from celery import shared_task
-from kombu.exceptions import OperationalError
 
 from apps.messaging import sending, upkeep
-
-log = logging.getLogger(__name__)
+from apps.messaging.bell import SEND, ring
 
 #: Seconds of work per task: short, so that ticks and other tenants' work get their turn between two.
 _WORK = 2.0
-#: Rings that nobody hears in time are dropped, so the queue does not grow while all workers are busy.
-_RING_LIVES = 5
 
 
-@shared_task(name="messaging.send")
+@shared_task(name=SEND)
 def send(**_unknown: object) -> None:
     if sending.send_due_chunks(seconds=_WORK):
-        ring()
+        ring(SEND)
 
 
 @shared_task(name="messaging.tick")
@@ -28,12 +22,4 @@ def tick(**_unknown: object) -> None:
     """Ends what has nothing left and rings for what nobody works on: a lost ring costs a second."""
     upkeep.end_messages()
     for _ in range(upkeep.idle_chunks()):
-        ring()
-
-
-def ring() -> None:
-    """Asks a worker to look. Best effort: the tick rings again."""
-    try:
-        send.apply_async(expires=_RING_LIVES)
-    except OperationalError:
-        log.warning("ring.failed task=%s", send.name)
+        ring(SEND)

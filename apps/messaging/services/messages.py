@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -13,7 +14,8 @@ from apps.audience.queries import audience_of
 from apps.core import clock
 from apps.core.errors import InvalidInput
 from apps.core.text import require_name
-from apps.messaging import ledger, tasks
+from apps.messaging import ledger
+from apps.messaging.bell import SEND, ring
 from apps.messaging.errors import MessageEnded, NobodyNamed, RouteMissing
 from apps.messaging.models import Message
 from apps.messaging.rendering import Content, compile_content
@@ -99,7 +101,7 @@ def accept_message(
     ledger.plan_deliveries(
         tenant_id=tenant.pk, message_id=message.pk, number=0, route=message.routes[0], due_at=clock.now(), due=people
     )
-    transaction.on_commit(tasks.ring)
+    transaction.on_commit(partial(ring, SEND))
     return message.changed(is_planned=True)
 
 
@@ -118,13 +120,13 @@ def pause_message(*, tenant: Tenant, message: Message) -> Message:
 
 
 def resume_message(*, tenant: Tenant, message: Message) -> Message:
-    transaction.on_commit(tasks.ring)
+    transaction.on_commit(partial(ring, SEND))
     return _stand(tenant, message, MessageState.OPEN)
 
 
 def cancel_message(*, tenant: Tenant, message: Message) -> Message:
     """What has not left is suppressed as canceled by the workers, chunk by chunk; the flag alone stops it at once."""
-    transaction.on_commit(tasks.ring)
+    transaction.on_commit(partial(ring, SEND))
     return _stand(tenant, message, MessageState.CANCELLED)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 
 from apps.core.text import require_name
-from apps.messaging.errors import TemplateNameTaken
+from apps.messaging.errors import TemplateInUse, TemplateNameTaken
 from apps.messaging.models import Template
 from apps.messaging.rendering import Content, compile_content
 from apps.tenants.models import Application, Tenant
@@ -33,7 +34,11 @@ def update_template(
 
 
 def delete_template(*, tenant: Tenant, template: Template) -> None:
-    template.delete()
+    """Raises TemplateInUse while a campaign takes its words from it."""
+    try:
+        template.delete()
+    except ProtectedError as error:
+        raise TemplateInUse from error
 
 
 def _saved(template: Template) -> Template:

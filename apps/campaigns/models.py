@@ -1,0 +1,101 @@
+"""Campaign: what a marketer plans. CampaignRun: one start of it, with everything it depends on frozen."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.campaigns.states import Status
+from apps.core.models import PublicIdModel, TimestampedModel
+from apps.messaging.models import Message, Template
+from apps.messaging.states import UnknownPolicy
+from apps.tenants.models import Application, TenantManager, TenantOwned
+
+
+class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
+    """Words (own, or a template's as they are when it starts) for an audience, by routes, at a time.
+
+    audience: see apps.audience.queries.audience_of. ttl: seconds after the start in which it may still be sent.
+    """
+
+    public_id_prefix: ClassVar[str] = "cmp"
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(_("name"), max_length=120)
+    audience: models.JSONField[Any, Any] = models.JSONField(_("audience"))
+    routes: models.JSONField[Any, Any] = models.JSONField(_("routes"))
+    content: models.JSONField[Any, Any] = models.JSONField(_("content"), null=True)
+    template = models.ForeignKey(Template, null=True, on_delete=models.PROTECT, related_name="+")
+    unknown_policy = models.CharField(
+        max_length=16,
+        choices=[(policy.value, policy.value) for policy in UnknownPolicy],
+        default=UnknownPolicy.AT_MOST_ONCE,
+    )
+    ttl = models.PositiveIntegerField(null=True)
+    status = models.CharField(
+        max_length=12, choices=[(status.value, status.value) for status in Status], default=Status.DRAFT
+    )
+    send_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    failure = models.CharField(max_length=64, blank=True, default="")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    objects: ClassVar[TenantManager[Campaign]] = TenantManager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "application", "-id"], name="campaign_of_application"),
+            models.Index(fields=["send_at"], condition=models.Q(status="scheduled"), name="campaign_due"),
+            models.Index(fields=["id"], condition=models.Q(status__in=["sending", "paused"]), name="campaign_running"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~models.Q(name=""), name="campaign_has_a_name"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=[status.value for status in Status]), name="campaign_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status="scheduled") | models.Q(send_at__isnull=False),
+                name="a_scheduled_campaign_has_a_time",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(content=None) | models.Q(template=None), name="content_is_own_or_a_templates"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CampaignRun(PublicIdModel, TenantOwned, TimestampedModel):
+    """One start of a campaign. Its message holds the frozen words and the ledger.
+
+    audience: as in the campaign, a segment's rules written out. cursor, until: subscribers (row numbers) up to `cursor`
+    are planned, those past `until` came too late. lease_until, fence: as on a Chunk, for planning.
+    """
+
+    public_id_prefix: ClassVar[str] = "run"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="runs", db_index=False)
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="+")
+    due_at = models.DateTimeField()
+    audience: models.JSONField[Any, Any] = models.JSONField()
+    cursor = models.BigIntegerField(default=0)
+    until = models.BigIntegerField()
+    chunk_count = models.IntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    fence = models.BigIntegerField(default=0)
+    planned_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[TenantManager[CampaignRun]] = TenantManager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=models.Q(planned_at=None), name="run_to_plan"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "campaign", "due_at"], name="a_campaign_starts_once_at_a_time"),
+        ]

@@ -1,0 +1,27 @@
+"""The verbs of campaigns. All expect the tenant's scope to be open, but those of the ticks (running.py)."""
+
+from apps.campaigns.services.editing import (
+    create_campaign,
+    delete_campaign,
+    duplicate_campaign,
+    update_campaign,
+)
+from apps.campaigns.services.scheduling import (
+    cancel_campaign,
+    pause_campaign,
+    resume_campaign,
+    schedule_campaign,
+    send_test,
+)
+
+__all__ = [
+    "cancel_campaign",
+    "create_campaign",
+    "delete_campaign",
+    "duplicate_campaign",
+    "pause_campaign",
+    "resume_campaign",
+    "schedule_campaign",
+    "send_test",
+    "update_campaign",
+]

@@ -1,0 +1,27 @@
+"""Envelopes. Nothing is carried: what is due stands in PostgreSQL."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from apps.campaigns import planning
+from apps.campaigns.services import running
+from apps.messaging.bell import PLAN, START, ring
+
+#: Seconds of planning per task, so that other work gets its turn.
+_WORK = 2.0
+
+
+@shared_task(name=START)
+def tick(**_unknown: object) -> None:
+    """Starts what is due, finishes what has ended, and rings for runs that nobody plans."""
+    running.start_due_campaigns()
+    running.finish_ended_campaigns()
+    if planning.idle_runs():
+        ring(PLAN)
+
+
+@shared_task(name=PLAN)
+def plan(**_unknown: object) -> None:
+    if planning.plan_started_runs(seconds=_WORK):
+        ring(PLAN)

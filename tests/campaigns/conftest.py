@@ -1,0 +1,3 @@
+from tests.sending import network, people
+
+__all__ = ["network", "people"]
