@@ -233,6 +233,8 @@ DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "pushsaas <noreply@localhost>")
 #: Origins (`https://127.0.0.1:8443`) that may be called although they are not public, and a PEM file of CAs to trust.
 EGRESS_ALLOW = frozenset(env.words("EGRESS_ALLOW"))
 EGRESS_CA = env.text("EGRESS_CA")
+#: A proxy for calls to push networks. It resolves names itself, so it must refuse inner addresses itself.
+EGRESS_PROXY = env.text("EGRESS_PROXY")
 
 # --- REST
 REST_FRAMEWORK = {

@@ -1,0 +1,157 @@
+"""HTTP/2 connections of one lane: how many requests are under way, and what it means when no answer comes.
+
+It retries nothing. The HTTP library below sends again, and only, what the server said it has not processed
+(REFUSED_STREAM, streams above the last id of a GOAWAY); see docs/decisions/0010-http2-client.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError
+from pyreqwest.proxy import ProxyBuilder
+
+from apps.core.egress import read_url
+from apps.providers.exchanges import MAX_BODY, Answer, Lane, Lost, Reply, Request
+
+#: After so many requests in a row that could not even be sent, the rest of the call is not tried.
+HOPELESS_AFTER = 3
+#: Answers that do not say the credential was looked at and found good.
+_NO_PROOF = frozenset({401, 403, 429})
+_CONNECT_TIMEOUT = timedelta(seconds=5)
+_PING_EVERY, _PING_TIMEOUT = timedelta(seconds=30), timedelta(seconds=10)
+
+
+class OpenLane:
+    """calls: how many are under way; it is closed when there are none."""
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.connections = [_Connection(lane) for _ in range(lane.connections)]
+        self.calls = 0
+
+    async def exchange(self, requests: Sequence[Request], deadline: float) -> list[Answer]:
+        call = _Call(requests, time.monotonic() + deadline, self.lane.fatal)
+        self.calls += 1
+        try:
+            await asyncio.gather(*(connection.work(call) for connection in self.connections))
+        finally:
+            self.calls -= 1
+        return call.answers
+
+    async def close(self) -> None:
+        for connection in self.connections:
+            await connection.client.close()
+
+
+class _Call:
+    """The requests of one call, handed out one by one to whoever has a stream free."""
+
+    def __init__(self, requests: Sequence[Request], until: float, fatal: frozenset[int]) -> None:
+        self.answers: list[Answer] = [Lost(False, "not_begun")] * len(requests)
+        self._left: Iterator[tuple[int, Request]] = iter(enumerate(requests))
+        self._until, self._fatal = until, fatal
+        self._unsent_in_a_row = 0
+        self._stopped = False
+        self.size = len(requests)
+
+    def next(self) -> tuple[int, Request] | None:
+        if self._stopped or self._unsent_in_a_row >= HOPELESS_AFTER or time.monotonic() > self._until:
+            return None
+        return next(self._left, None)
+
+    def record(self, index: int, answer: Answer) -> None:
+        self.answers[index] = answer
+        unsent = isinstance(answer, Lost) and not answer.sent
+        self._stopped = self._stopped or (isinstance(answer, Reply) and answer.status in self._fatal)
+        self._unsent_in_a_row = self._unsent_in_a_row + 1 if unsent else 0
+
+
+class _Connection:
+    """One HTTP/2 connection: the library keeps one per client and origin."""
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.client = _client(lane)
+        self.proven = not lane.careful
+        self._streams = asyncio.Semaphore(lane.streams)
+        self._alone = asyncio.Lock()
+
+    async def work(self, call: _Call) -> None:
+        async with self._alone:
+            while not self.proven:
+                if not await self._one(call):
+                    return
+        many = min(self.lane.streams, -(-call.size // self.lane.connections))
+        await asyncio.gather(*(self._until_empty(call) for _ in range(many)))
+
+    async def _until_empty(self, call: _Call) -> None:
+        while await self._one(call):
+            pass
+
+    async def _one(self, call: _Call) -> bool:
+        async with self._streams:
+            item = call.next()
+            if item is None:
+                return False
+            index, request = item
+            answer = await self._send(request)
+            call.record(index, answer)
+        if isinstance(answer, Reply):
+            self.proven = self.proven or (answer.status < 500 and answer.status not in _NO_PROOF)
+        elif self.lane.careful:
+            self.proven = False  # the connection may be gone, and its successor allows one stream again
+        return True
+
+    async def _send(self, request: Request) -> Answer:
+        try:
+            built = self.client.request(request.method, request.url).headers(dict(request.headers))
+            built = built.body_bytes(request.body)
+            if not self.lane.address:
+                response = await built.build().send()
+                return Reply(response.status, _headers(response.headers), bytes(await response.bytes())[:MAX_BODY])
+            async with built.streamed_read_buffer_limit(MAX_BODY).build_streamed() as response:
+                body = await response.body_reader.read(MAX_BODY)
+                return Reply(response.status, _headers(response.headers), bytes(body or b""))
+        except PyreqwestError as error:
+            return Lost(not _never_left(error), type(error).__name__)
+        except ValueError:
+            return Lost(False, "invalid_request")
+
+
+def _never_left(error: PyreqwestError) -> bool:
+    """Whether it failed while connecting. The class does not tell: a connection cut under a running request is a
+    ConnectError too, and a request that timed out a ConnectTimeoutError."""
+    causes = error.details.get("causes") or () if isinstance(error, DetailedPyreqwestError) else ()
+    return any(cause["message"] == "client error (Connect)" for cause in causes)
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _client(lane: Lane) -> Client:
+    builder = (
+        ClientBuilder().https_only(lane.origin.startswith("https:")).user_agent("pushsaas")
+        .follow_redirects(False).referer(False).gzip(False).brotli(False).zstd(False).deflate(False)
+        .timeout(timedelta(seconds=lane.timeout)).connect_timeout(_CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(_PING_EVERY).http2_keep_alive_timeout(_PING_TIMEOUT)
+        .http2_keep_alive_while_idle(True)
+    )  # fmt: skip
+    if lane.address:
+        place = read_url(lane.origin)
+        builder = builder.http2(True).resolve(place.host, lane.address, place.port)
+    else:
+        # Told beforehand that it is HTTP/2, the library opens one connection after a GOAWAY and not one per request.
+        builder = builder.http2_prior_knowledge()
+    proxy = settings.EGRESS_PROXY
+    builder = builder.proxy(ProxyBuilder.all(proxy)) if proxy else builder.no_proxy()
+    if settings.EGRESS_CA:
+        builder = builder.add_root_certificate_pem(Path(settings.EGRESS_CA).read_bytes())
+    return builder.build()

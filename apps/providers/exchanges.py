@@ -1,0 +1,59 @@
+"""Requests, their answers, and which requests may share connections. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+#: Bytes of an answer that are read; networks need a few hundred.
+MAX_BODY = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """headers: names in lower case; of a repeated one the last. body: at most MAX_BODY bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """No answer. sent: the request may have arrived. reason: our own word for why."""
+
+    sent: bool
+    reason: str
+
+
+Answer = Reply | Lost
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Which requests may share connections.
+
+    owner: whose credential is in them; lanes of different owners share nothing. address: the checked address to connect
+    to, for origins that others gave us; those may also speak HTTP/1.1, and of a body no more is read than we keep.
+    connections: HTTP/2 connections. streams: requests under way on each, to be below what the network advertises.
+    timeout: seconds per request, more than connecting may take. careful: on a fresh connection one request goes alone
+    until the credential in it is believed (APNs allows
+    one stream until then). fatal: statuses after which nothing more of the call is begun.
+    """
+
+    owner: str
+    origin: str
+    address: str = ""
+    connections: int = 1
+    streams: int = 100
+    timeout: float = 20.0
+    careful: bool = False
+    fatal: frozenset[int] = frozenset()

@@ -1,0 +1,78 @@
+"""The one way out: HTTP/2 to push networks, for callers that block.
+
+Answers for: connections that outlive a call and that no other credential shares. connections.py says what travels on
+them and what a missing answer means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import uvloop
+
+from apps.providers.connections import OpenLane
+from apps.providers.exchanges import Answer, Lane, Request
+
+#: Lanes kept open per process. Beyond it the one not used for longest is closed.
+MAX_LANES = 200
+
+
+def exchange(lane: Lane, requests: Sequence[Request], *, deadline: float = 30.0) -> list[Answer]:
+    """One Answer per request, in order. deadline: seconds after which nothing more is begun."""
+    if not requests:
+        return []
+    return _postman().exchange(lane, requests, deadline)
+
+
+class Postman:
+    """An event loop in a thread of its own, and the lanes it keeps open."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._lanes: OrderedDict[Lane, OpenLane] = OrderedDict()
+        self._loop = uvloop.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="postman", daemon=True).start()
+
+    def exchange(self, lane: Lane, requests: Sequence[Request], deadline: float) -> list[Answer]:
+        return asyncio.run_coroutine_threadsafe(self._exchange(lane, requests, deadline), self._loop).result()
+
+    def close(self) -> None:
+        """Closes every connection. What is under way is lost, so call it when nothing is."""
+        asyncio.run_coroutine_threadsafe(self._close_lanes(0), self._loop).result(timeout=10)
+
+    async def _exchange(self, lane: Lane, requests: Sequence[Request], deadline: float) -> list[Answer]:
+        opened = self._lanes.get(lane)
+        if opened is None:
+            opened = self._lanes[lane] = OpenLane(lane)
+        self._lanes.move_to_end(lane)
+        await self._close_lanes(MAX_LANES)
+        return await opened.exchange(requests, deadline)
+
+    async def _close_lanes(self, keep: int) -> None:
+        idle = [lane for lane, opened in self._lanes.items() if not opened.calls]
+        for lane in idle[: max(0, len(self._lanes) - keep)]:
+            await self._lanes.pop(lane).close()
+
+
+_lock = threading.Lock()
+_current: Postman | None = None
+
+
+def _postman() -> Postman:
+    """This process's. A forked child must not use its parent's: the thread is not there."""
+    global _current
+    with _lock:
+        if _current is None or _current.pid != os.getpid():
+            _current = Postman()
+        return _current
+
+
+def close_connections() -> None:
+    """Ends every connection of this process: after a key was revoked, and between tests."""
+    with _lock:
+        if _current is not None and _current.pid == os.getpid():
+            _current.close()

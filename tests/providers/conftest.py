@@ -1,0 +1,25 @@
+"""A throw-away authority for the counterparts, and connections that do not outlive a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+from apps.providers.counterparts.authority import Authority
+from apps.providers.http import close_connections
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(Path(tmp_path_factory.mktemp("authority")))
+
+
+@pytest.fixture
+def trusted(authority: Authority) -> Iterator[Authority]:
+    """The authority, trusted by the adapters during the test."""
+    with override_settings(EGRESS_CA=str(authority.ca_file)):
+        yield authority
+        close_connections()
