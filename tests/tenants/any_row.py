@@ -61,12 +61,12 @@ def bare_database() -> Iterator[Connection]:
 def insert(connection: Connection, table: str, **given: int) -> None:
     """A row of which only the given columns matter; every other one that must have a value gets any."""
     columns = connection.execute(
-        "SELECT attname, typname, typcategory FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid "
+        "SELECT attname, typname, typcategory, atttypmod FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid "
         "WHERE attrelid = %s::regclass AND attnum > 0 AND attnotnull AND NOT atthasdef AND attidentity = '' "
         "AND NOT attisdropped",
         [table],
     ).fetchall()
-    values = {name: _value(kind, category) for name, kind, category in columns}
+    values = {name: _value(kind, category, modifier) for name, kind, category, modifier in columns}
     values.update({name: str(number) for name, number in given.items()})
     connection.execute(
         sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
@@ -77,5 +77,9 @@ def insert(connection: Connection, table: str, **given: int) -> None:
     )
 
 
-def _value(kind: str, category: str) -> str:
-    return "'{}'" if category == "A" else _VALUES[kind].format(n=next(_numbers))
+def _value(kind: str, category: str, modifier: int) -> str:
+    if category == "A":
+        return "'{}'"
+    value = _VALUES[kind].format(n=next(_numbers))
+    # A varchar's modifier is its length and four bytes of header.
+    return f"right({value}, {modifier - 4})" if kind == "varchar" and modifier > 0 else value
