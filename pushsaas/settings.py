@@ -210,7 +210,7 @@ TIME_ZONE = "UTC"
 
 # --- Static files: served by the web role itself, far-future cached under hashed names
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [BASE_DIR / "static", ("sdk", BASE_DIR / "sdk" / "js")]
 STATIC_ROOT = HOME / "static"
 WHITENOISE_USE_FINDERS = True
 STORAGES = {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.http import HttpRequest
 
-from apps.dashboard.errors import NotAMember
+from apps.dashboard.errors import NoApplication, NotAMember
 from apps.tenants.models import Application, Membership
+from apps.tenants.queries import ApplicationRecord, find_application
 from apps.tenants.scope import CrossTenantRole, all_tenants
 
 if TYPE_CHECKING:
@@ -47,6 +49,20 @@ def choose_application(request: DashboardRequest, application: Application) -> N
 def choose_tenant(request: HttpRequest, membership: Membership) -> None:
     request.session[_TENANT] = membership.tenant_id
     request.session.pop(_APPLICATION, None)
+
+
+def current_record(request: DashboardRequest) -> ApplicationRecord:
+    """The chosen application with its secrets. Outside a scope only. Raises NoApplication."""
+    chosen = request.application
+    record = find_application(application_id=chosen.application_id) if chosen else None
+    if record is None:
+        raise NoApplication
+    return record
+
+
+def public_origin(request: HttpRequest) -> str:
+    """`scheme://host[:port]` under which customers reach this installation."""
+    return settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
 
 
 def memberships_of(user_id: int) -> list[Membership]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -36,10 +36,13 @@ def error_page(request: HttpRequest, error: HouseError) -> HttpResponse:
 
 def error_toast(error: HouseError) -> HttpResponse:
     """htmx swaps nothing in on an error status, but it does fire the events of this header."""
-    sentences = [str(error.message), *(str(s) for group in error.fields.values() for s in group)]
-    toast = {"level": "error", "text": " ".join(filter(None, sentences)) or error.code}
+    toast = {"level": "error", "text": _in_words(error)}
     trigger = json.dumps({"toasts": {"items": [toast]}})
     return HttpResponse(status=STATUS[error.category], headers={"HX-Trigger": trigger})
+
+
+def error_json(error: HouseError) -> JsonResponse:
+    return JsonResponse({"code": error.code, "message": _in_words(error)}, status=STATUS[error.category])
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -62,6 +65,11 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Rendered without the request: whatever broke may be what a context processor would touch."""
     return HttpResponse(render_to_string("errors/500.html"), status=500)
+
+
+def _in_words(error: HouseError) -> str:
+    sentences = [str(error.message), *(str(s) for group in error.fields.values() for s in group)]
+    return " ".join(filter(None, sentences)) or error.code
 
 
 def _page(request: HttpRequest, status: int, code: str) -> HttpResponse:

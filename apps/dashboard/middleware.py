@@ -11,13 +11,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import translation
 
 from apps.core.errors import HouseError
-from apps.dashboard.failures import error_page, error_toast
+from apps.dashboard.failures import error_json, error_page, error_toast
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class HouseErrorPages:
-    """A HouseError that no form caught becomes a page with its code, or a toast when htmx asked."""
+    """A HouseError that no form caught becomes a page with its code, a toast for htmx, JSON for a script."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -30,6 +30,8 @@ class HouseErrorPages:
             return None
         if getattr(request, "htmx", False):
             return error_toast(exception)
+        if request.headers.get("Accept") == "application/json":
+            return error_json(exception)
         return error_page(request, exception)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django_otp import DEVICE_ID_SESSION_KEY
 
-from apps.accounts.models import User
+from apps.accounts.models import Authenticator, User
 from apps.tenants.models import Membership, Tenant
 from apps.tenants.permissions import Role
 from apps.tenants.scope import tenant_scope
@@ -29,3 +30,17 @@ def developer(tenant: Tenant) -> Client:
 @pytest.fixture
 def analyst(tenant: Tenant) -> Client:
     return member_client(tenant, Role.ANALYST)
+
+
+@pytest.fixture
+def owner_client(tenant: Tenant, owner: User) -> Client:
+    """The owner's browser, with the second factor given."""
+    authenticator = Authenticator.objects.create(
+        user=owner, name="Phone", confirmed=True, seed_sealed=Authenticator.seal_seed(b"0" * 20, owner.pk)
+    )
+    client = Client()
+    client.force_login(owner)
+    session = client.session
+    session[DEVICE_ID_SESSION_KEY] = authenticator.persistent_id
+    session.save()
+    return client

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, F, Q
 from django.http import HttpResponse
@@ -15,7 +14,7 @@ from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.applications import shown_once
 from apps.dashboard.applications.forms import ApplicationForm, SettingsForm
 from apps.dashboard.applications.snippets import Place, snippets
-from apps.dashboard.current import choose_application
+from apps.dashboard.current import choose_application, public_origin
 from apps.dashboard.forms import add_errors
 from apps.tenants.application_settings import ApplicationSettings
 from apps.tenants.models import ApiKey, Application, Credential
@@ -60,7 +59,7 @@ def application(request: DashboardRequest, public_id: str) -> HttpResponse:
     )
     live = [credential for credential in credentials if credential.revoked_at is None]
     place = Place(
-        origin=settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/"),
+        origin=public_origin(request),
         application_id=shown.application_id,
         key=fresh.get("key") or (live[0].key if live else "YOUR_KEY"),
         secret=fresh.get("secret", "YOUR_SECRET"),

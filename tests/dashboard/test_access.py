@@ -1,0 +1,79 @@
+"""Every route of the dashboard says who may open it, and none shows another tenant's things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, reverse
+
+from apps.dashboard.access import AccessRule
+from apps.dashboard.urls import urlpatterns
+from apps.tenants.models import ApiKey, Credential, Membership, Tenant
+from apps.tenants.permissions import ALL_PERMISSIONS, Role, may
+from apps.tenants.scope import tenant_scope
+from apps.tenants.services import NewApplication
+from tests.dashboard.conftest import member_client
+
+pytestmark = pytest.mark.django_db
+
+
+def routes(patterns: list[URLPattern | URLResolver] = urlpatterns) -> Iterator[URLPattern]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns)
+        else:
+            yield pattern
+
+
+def rule_of(route: URLPattern) -> AccessRule | None:
+    return getattr(route.callback, "access_rule", None)
+
+
+def url_of(route: URLPattern, public_id: str = "") -> str:
+    return reverse(f"dashboard:{route.name}", kwargs=dict.fromkeys(route.pattern.converters, public_id))
+
+
+MEMBER_ROUTES = [route for route in routes() if (rule := rule_of(route)) and rule.kind == "member"]
+
+
+@pytest.mark.parametrize("route", list(routes()), ids=lambda route: route.name)
+def test_a_route_says_who_may_open_it(route: URLPattern) -> None:
+    rule = rule_of(route)
+    assert rule is not None
+    assert rule.permission is None or rule.permission in ALL_PERMISSIONS
+
+
+def test_a_stranger_opens_no_members_page(client: Client) -> None:
+    for route in MEMBER_ROUTES:
+        response = client.get(url_of(route, "x"))
+        assert (response.status_code, "next=" in response.headers.get("Location", "")) == (302, True), route.name
+
+
+@pytest.mark.parametrize("role", [Role.DEVELOPER, Role.MARKETER, Role.ANALYST])
+def test_a_role_opens_what_it_may_and_nothing_else(tenant: Tenant, role: Role) -> None:
+    browser = member_client(tenant, role)
+    for route in MEMBER_ROUTES:
+        permission = rule_of(route).permission  # type: ignore[union-attr]
+        if permission is not None and not may(role, permission):
+            for response in (browser.get(url_of(route, "x")), browser.post(url_of(route, "x"))):
+                assert response.status_code == 403, route.name
+
+
+def test_the_neighbours_things_are_not_there(
+    owner_client: Client, other_tenant: Tenant, other_new_application: NewApplication, other_api_key: str
+) -> None:
+    with tenant_scope(other_tenant):
+        foreign = [
+            other_new_application.application.public_id,
+            Credential.objects.of(other_tenant).get().public_id,
+            ApiKey.objects.of(other_tenant).get().public_id,
+            Membership.objects.of(other_tenant).get().public_id,
+        ]
+    for route in MEMBER_ROUTES:
+        if not route.pattern.converters:
+            continue
+        for public_id in [*foreign, "app_", "x" * 300]:
+            url = url_of(route, public_id)
+            assert {owner_client.get(url).status_code, owner_client.post(url).status_code} <= {404, 405}, url
