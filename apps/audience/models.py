@@ -32,8 +32,9 @@ class SubscriberQuerySet(TenantQuerySet["Subscriber"]):
     def starting_with(self, prefix: str) -> Self:
         """By the beginning of the external id, as a range: LIKE is not leakproof, so row-level security would keep it
         from using the index."""
-        last = prefix[-1:]
-        return self.filter(external_id__gte=prefix, external_id__lt=prefix[:-1] + chr(ord(last) + 1)) if last else self
+        if not values.is_external_id(prefix):
+            return self.none()
+        return self.filter(external_id__gte=prefix, external_id__lt=prefix[:-1] + chr(ord(prefix[-1]) + 1))
 
 
 class SubscriberManager(TenantManager["Subscriber"]):

@@ -44,6 +44,19 @@ def matching(*, application: Application, rules: object) -> SubscriberQuerySet:
     return Subscriber.objects.in_application(application).filter(condition(read_rules(rules)))
 
 
+def find_subscribers(
+    *, tenant: Tenant, application: Application, search: str = "", tag: str = "", segment_id: str = ""
+) -> SubscriberQuerySet:
+    """What both doors list: by the beginning of the external id, a tag, a segment. Raises AudienceInvalid."""
+    audience = {"segment_id": segment_id} if segment_id else {"all": True}
+    found = audience_of(tenant=tenant, application=application, audience=audience)
+    if search:
+        found = found.starting_with(search)
+    if tag:
+        found = found.filter(tags__contains=[tag.replace("\0", "")])
+    return found
+
+
 def estimate(*, tenant: Tenant, application: Application, rules: object) -> int:
     """How many subscribers the rules hold for now. Raises SegmentRulesInvalid."""
     assert application.tenant_id == tenant.pk

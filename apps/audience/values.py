@@ -105,9 +105,13 @@ def read_subscriber(raw: object) -> SubscriberIn:
 def read_external_id(value: object) -> str:
     if value is None or value == "":
         raise ValueProblem("external_id_missing", "external_id")
-    if not isinstance(value, str) or not _EXTERNAL_ID.fullmatch(value):
+    if not isinstance(value, str) or not is_external_id(value):
         raise ValueProblem("external_id_invalid", "external_id")
     return value
+
+
+def is_external_id(value: str) -> bool:
+    return _EXTERNAL_ID.fullmatch(value) is not None
 
 
 def read_language(value: object) -> str:
