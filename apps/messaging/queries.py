@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, OuterRef, Q, Subquery, Sum
 
+from apps.audience.models import Subscriber
 from apps.messaging.models import Chunk, Delivery, Message
 from apps.messaging.states import Counts, DeliveryState
+from apps.tenants.models import TenantQuerySet
 
 _KEPT = ("planned", "suppressed", "attempted", "accepted", "failed", "unknown")
 
@@ -67,3 +69,19 @@ def differences(message: Message) -> dict[str, tuple[int, int]]:
     kept, counted = counts_of(message), ledger_counts(message)
     pairs = {field.name: (getattr(kept, field.name), getattr(counted, field.name)) for field in fields(Counts)}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def filtered_deliveries(
+    message: Message | None, tenant_id: int, *, state: str = "", reason: str = "", external_id: str = ""
+) -> TenantQuerySet[Delivery]:
+    """The message's ledger rows with their subscriber's `external_id` (None once erased); none without a message."""
+    rows = Delivery.objects.of(tenant_id)
+    if message is None:
+        return rows.none()
+    people = Subscriber.objects.of(tenant_id).filter(application=message.application_id)
+    if external_id:
+        named = people.filter(external_id=external_id).values_list("pk", flat=True).first()
+        rows = rows.filter(subscriber=named or 0)
+    given = {name: value for name, value in (("state", state), ("reason", reason)) if value}
+    name_of = people.filter(pk=OuterRef("subscriber_id")).values("external_id")
+    return rows.filter(message=message, **given).annotate(external_id=Subquery(name_of))

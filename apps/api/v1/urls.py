@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from apps.api.v1 import api_keys, applications, segments, subscribers, usage
+from apps.api.v1 import api_keys, applications, campaigns, messages, segments, subscribers, templates, usage
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("me", applications.Me.as_view()),
@@ -18,4 +18,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("applications", applications.ApplicationList.as_view()),
     path("applications/<str:application_id>", applications.ApplicationDetail.as_view()),
     path("usage", usage.Usage.as_view()),
+    path("templates", templates.TemplateList.as_view()),
+    path("templates/<str:template_id>", templates.TemplateDetail.as_view()),
+    path("messages", messages.MessageList.as_view()),
+    path("messages/<str:message_id>", messages.MessageDetail.as_view()),
+    path("messages/<str:message_id>/deliveries", messages.MessageDeliveries.as_view()),
+    path("campaigns", campaigns.CampaignList.as_view()),
+    path("campaigns/<str:campaign_id>", campaigns.CampaignDetail.as_view()),
+    path("campaigns/<str:campaign_id>/schedule", campaigns.CampaignSchedule.as_view()),
+    path("campaigns/<str:campaign_id>/pause", campaigns.CampaignPause.as_view()),
+    path("campaigns/<str:campaign_id>/resume", campaigns.CampaignResume.as_view()),
+    path("campaigns/<str:campaign_id>/cancel", campaigns.CampaignCancel.as_view()),
+    path("campaigns/<str:campaign_id>/simulate", campaigns.CampaignSimulate.as_view()),
+    path("campaigns/<str:campaign_id>/preview", campaigns.CampaignPreview.as_view()),
+    path("campaigns/<str:campaign_id>/deliveries", campaigns.CampaignDeliveries.as_view()),
 ]

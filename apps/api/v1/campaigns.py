@@ -1,0 +1,246 @@
+"""`/api/v1/campaigns`: plan, try, schedule, stop, follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.response import Response
+
+from apps.api.base import PAGE_PARAMETERS, ApiRequest, ApiView, BodySerializer, page_of
+from apps.api.v1.sending import (
+    DELIVERY_PARAMETERS,
+    UNKNOWN_POLICIES,
+    CountsSerializer,
+    DeliverySerializer,
+    FaultSerializer,
+    PreviewSerializer,
+    content_field,
+    deliveries_of,
+    routes_field,
+)
+from apps.api.v1.templates import templates_of
+from apps.audience.models import Subscriber
+from apps.campaigns.models import Campaign
+from apps.campaigns.queries import counts_of_campaigns, messages_of
+from apps.campaigns.services import (
+    cancel_campaign,
+    create_campaign,
+    delete_campaign,
+    pause_campaign,
+    resume_campaign,
+    schedule_campaign,
+    update_campaign,
+)
+from apps.campaigns.services.editing import Plan
+from apps.campaigns.simulation import preview_campaign, simulate_campaign
+from apps.campaigns.states import Status
+from apps.messaging.services.messages import MAX_TTL
+from apps.messaging.states import Counts, UnknownPolicy
+from apps.tenants.models import TenantQuerySet
+
+
+class _WithCounts(serializers.ListSerializer[Campaign]):
+    """Reads the counts of a whole page in two queries."""
+
+    def to_representation(self, data: Any) -> list[Any]:
+        campaigns = list(data)
+        self.child.context["counts"] = counts_of_campaigns(campaigns)  # type: ignore[union-attr]
+        return super().to_representation(campaigns)
+
+
+class CampaignSerializer(serializers.Serializer[Campaign]):
+    id = serializers.CharField(source="public_id")
+    name = serializers.CharField()
+    status = serializers.ChoiceField(choices=[status.value for status in Status])
+    audience = serializers.JSONField()
+    routes = serializers.ListField(child=serializers.CharField())
+    content = serializers.JSONField(allow_null=True)
+    template_id = serializers.CharField(source="template.public_id", allow_null=True, default=None)
+    unknown_policy = serializers.CharField()
+    ttl = serializers.IntegerField(allow_null=True)
+    send_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    failure = serializers.CharField(help_text="The code of what kept it from starting, or empty.")
+    counts = serializers.SerializerMethodField()
+
+    class Meta:
+        list_serializer_class = _WithCounts
+
+    @extend_schema_field(CountsSerializer)
+    def get_counts(self, campaign: Campaign) -> Any:
+        known: dict[int, Counts] = self.context.get("counts") or counts_of_campaigns([campaign])
+        return CountsSerializer(known[campaign.pk]).data
+
+
+class CampaignBody(BodySerializer):
+    name = serializers.CharField(max_length=120)
+    audience = serializers.DictField(
+        child=serializers.JSONField(),
+        help_text='`{"all": true}`, `{"segment_id": "seg_…"}` or `{"external_ids": […]}`.',
+    )
+    routes = routes_field(default=lambda: ["realtime"])
+    content = content_field(required=False, allow_null=True)
+    template_id = serializers.CharField(required=False, allow_null=True)
+    unknown_policy = serializers.ChoiceField(choices=UNKNOWN_POLICIES, default=UnknownPolicy.AT_MOST_ONCE.value)
+    ttl = serializers.IntegerField(
+        min_value=1, max_value=int(MAX_TTL.total_seconds()), required=False, allow_null=True, help_text="Seconds."
+    )
+
+
+class ScheduleBody(BodySerializer):
+    send_at = serializers.DateTimeField(allow_null=True, help_text="RFC 3339, or null for now.")
+
+
+class PreviewBody(BodySerializer):
+    external_id = serializers.CharField(max_length=200)
+
+
+class SimulationSerializer(serializers.Serializer[Any]):
+    audience = serializers.IntegerField(help_text="People.")
+    sends = serializers.IntegerField(help_text="How many of them would be sent to.")
+    planned = serializers.DictField(child=serializers.IntegerField(), help_text="By language.")
+    suppressed = serializers.DictField(child=serializers.IntegerField(), help_text="By reason.")
+    rendered = serializers.IntegerField(help_text="For how many the words were really made.")
+    is_exact = serializers.BooleanField(help_text="Whether that was everybody.")
+    samples = PreviewSerializer(many=True)
+    faults = PreviewSerializer(many=True)
+    warnings = FaultSerializer(many=True)
+
+
+def _campaigns_of(request: ApiRequest) -> TenantQuerySet[Campaign]:
+    campaigns = Campaign.objects.of(request.tenant).filter(application=request.application)
+    return campaigns.select_related("template", "application", "tenant")
+
+
+def _plan(request: ApiRequest, body: dict[str, Any], campaign: Campaign | None = None) -> Plan:
+    """The body's plan; where it says nothing, the campaign's."""
+    if campaign is not None:
+        kept = {name: getattr(campaign, name) for name in ("name", "audience", "routes", "unknown_policy", "ttl")}
+        if not {"content", "template_id"} & set(body):
+            kept |= {"content": campaign.content, "template": campaign.template}
+        body = {**kept, **body}
+    template_id = body.pop("template_id", None)
+    if template_id is not None:
+        body["template"] = templates_of(request).access(template_id)
+    body["unknown_policy"] = UnknownPolicy(body["unknown_policy"])
+    return Plan(**body)
+
+
+class CampaignList(ApiView):
+    permissions = {"GET": "campaigns.read", "POST": "campaigns.write"}
+    idempotency_retention: ClassVar[timedelta] = timedelta(days=30)
+
+    @extend_schema(operation_id="list_campaigns", parameters=PAGE_PARAMETERS, responses=page_of(CampaignSerializer))
+    def get(self, request: ApiRequest) -> Response:
+        """The application's campaigns, newest first."""
+        return self.paginate(_campaigns_of(request), CampaignSerializer)
+
+    @extend_schema(operation_id="create_campaign", request=CampaignBody, responses={201: CampaignSerializer})
+    def post(self, request: ApiRequest) -> Response:
+        """A draft, with words of its own or a template's."""
+        campaign = create_campaign(
+            tenant=request.tenant, application=request.application, plan=_plan(request, self.body(CampaignBody))
+        )
+        return Response(CampaignSerializer(campaign).data, status=status.HTTP_201_CREATED)
+
+
+class CampaignDetail(ApiView):
+    permissions = {"GET": "campaigns.read", "PATCH": "campaigns.write", "DELETE": "campaigns.write"}
+
+    @extend_schema(operation_id="get_campaign", responses=CampaignSerializer)
+    def get(self, request: ApiRequest, campaign_id: str) -> Response:
+        """One campaign, with live counts."""
+        return Response(CampaignSerializer(_campaigns_of(request).access(campaign_id)).data)
+
+    @extend_schema(operation_id="change_campaign", request=CampaignBody(partial=True), responses=CampaignSerializer)
+    def patch(self, request: ApiRequest, campaign_id: str) -> Response:
+        """Changes a draft."""
+        campaign = _campaigns_of(request).access(campaign_id)
+        plan = _plan(request, self.body(CampaignBody, partial=True), campaign)
+        return Response(CampaignSerializer(update_campaign(tenant=request.tenant, campaign=campaign, plan=plan)).data)
+
+    @extend_schema(operation_id="delete_campaign", responses={204: None})
+    def delete(self, request: ApiRequest, campaign_id: str) -> Response:
+        """Removes a draft."""
+        delete_campaign(tenant=request.tenant, campaign=_campaigns_of(request).access(campaign_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class CampaignSchedule(ApiView):
+    permissions = {"POST": "campaigns.send"}
+
+    @extend_schema(operation_id="schedule_campaign", request=ScheduleBody, responses=CampaignSerializer)
+    def post(self, request: ApiRequest, campaign_id: str) -> Response:
+        """Due then. What would fail at sending is refused here."""
+        campaign = _campaigns_of(request).access(campaign_id)
+        send_at = self.body(ScheduleBody)["send_at"]
+        changed = schedule_campaign(tenant=request.tenant, campaign=campaign, send_at=send_at)
+        return Response(CampaignSerializer(changed).data)
+
+
+class _CampaignVerb(ApiView):
+    """One verb without a body."""
+
+    permissions = {"POST": "campaigns.send"}
+    verb: ClassVar[Callable[..., Campaign]]
+
+    def post(self, request: ApiRequest, campaign_id: str) -> Response:
+        campaign = _campaigns_of(request).access(campaign_id)
+        return Response(CampaignSerializer(type(self).verb(tenant=request.tenant, campaign=campaign)).data)
+
+
+@extend_schema(operation_id="pause_campaign", request=None, responses=CampaignSerializer)
+class CampaignPause(_CampaignVerb):
+    verb = staticmethod(pause_campaign)
+
+
+@extend_schema(operation_id="resume_campaign", request=None, responses=CampaignSerializer)
+class CampaignResume(_CampaignVerb):
+    verb = staticmethod(resume_campaign)
+
+
+@extend_schema(operation_id="cancel_campaign", request=None, responses=CampaignSerializer)
+class CampaignCancel(_CampaignVerb):
+    verb = staticmethod(cancel_campaign)
+
+
+class CampaignSimulate(ApiView):
+    permissions = {"POST": "campaigns.read"}
+
+    @extend_schema(operation_id="simulate_campaign", request=None, responses=SimulationSerializer)
+    def post(self, request: ApiRequest, campaign_id: str) -> Response:
+        """What sending it now would do, by the code that sends."""
+        return Response(SimulationSerializer(simulate_campaign(_campaigns_of(request).access(campaign_id))).data)
+
+
+class CampaignPreview(ApiView):
+    permissions = {"POST": "campaigns.read"}
+
+    @extend_schema(operation_id="preview_campaign", request=PreviewBody, responses=PreviewSerializer)
+    def post(self, request: ApiRequest, campaign_id: str) -> Response:
+        """What one subscriber would see."""
+        campaign = _campaigns_of(request).access(campaign_id)
+        external_id = self.body(PreviewBody)["external_id"]
+        person = Subscriber.objects.in_application(request.application).named(external_id)
+        return Response(PreviewSerializer(preview_campaign(campaign, person)).data)
+
+
+class CampaignDeliveries(ApiView):
+    permissions = {"GET": "campaigns.read"}
+
+    @extend_schema(
+        operation_id="list_campaign_deliveries",
+        parameters=[*PAGE_PARAMETERS, *DELIVERY_PARAMETERS],
+        responses=page_of(DeliverySerializer),
+    )
+    def get(self, request: ApiRequest, campaign_id: str) -> Response:
+        """The ledger of its last run, row by row: who got it, who did not, and why."""
+        campaign = _campaigns_of(request).access(campaign_id)
+        message = messages_of([campaign]).get(campaign.pk)
+        return self.paginate(deliveries_of(message, request.tenant.pk, request.query_params), DeliverySerializer)

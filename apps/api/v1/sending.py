@@ -1,0 +1,111 @@
+"""Shapes that templates, messages and campaigns share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from apps.api.base import BodySerializer
+from apps.messaging.models import Delivery, Message
+from apps.messaging.queries import filtered_deliveries
+from apps.messaging.states import Counts, DeliveryState, UnknownPolicy
+from apps.tenants.models import TenantQuerySet
+
+UNKNOWN_POLICIES = [policy.value for policy in UnknownPolicy]
+
+
+class VariantBody(BodySerializer):
+    """The words in one language. Each text is a Liquid template that sees `subscriber.<attribute>`."""
+
+    title = serializers.CharField(max_length=1_000, allow_blank=True, trim_whitespace=False, required=False)
+    body = serializers.CharField(max_length=8_000, allow_blank=True, trim_whitespace=False, required=False)
+    image_url = serializers.CharField(max_length=2_000, allow_blank=True, required=False)
+    url = serializers.CharField(max_length=2_000, allow_blank=True, required=False)
+    data = serializers.DictField(  # type: ignore[assignment]  # a field, not the serializer's own property
+        child=serializers.JSONField(), required=False, help_text="For the app; its texts are templates too."
+    )
+
+
+def content_field(**options: Any) -> serializers.DictField:
+    return serializers.DictField(
+        child=VariantBody(), allow_empty=False, help_text='By language: `{"en": {"title": …, "body": …}}`.', **options
+    )
+
+
+def routes_field(**options: Any) -> serializers.ListField:
+    return serializers.ListField(
+        child=serializers.CharField(max_length=16), min_length=1, max_length=8,
+        help_text='Providers, in the order to try: `["realtime"]`.', **options,
+    )  # fmt: skip
+
+
+class CountsSerializer(serializers.Serializer[Counts]):
+    """Of ledger rows: one per recipient and route tried."""
+
+    planned = serializers.IntegerField()
+    suppressed = serializers.IntegerField()
+    attempted = serializers.IntegerField()
+    accepted = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    unknown = serializers.IntegerField()
+    received = serializers.IntegerField()
+    opened = serializers.IntegerField()
+    clicked = serializers.IntegerField()
+
+
+class FaultSerializer(serializers.Serializer[Any]):
+    language = serializers.CharField()
+    field = serializers.CharField()
+    line = serializers.IntegerField(help_text="From 1.")
+    column = serializers.IntegerField(help_text="From 0.")
+    message = serializers.CharField()
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """What one person would see, or why that cannot be made."""
+
+    external_id = serializers.CharField()
+    language = serializers.CharField()
+    notification = serializers.SerializerMethodField()
+    fault = FaultSerializer(allow_null=True)
+
+    def get_notification(self, preview: Any) -> dict[str, Any] | None:
+        return asdict(preview.notification) if preview.notification else None
+
+
+class DeliverySerializer(serializers.Serializer[Delivery]):
+    id = serializers.CharField(source="public_id")
+    external_id = serializers.SerializerMethodField(help_text="Empty when the subscriber has been erased.")
+    route = serializers.CharField()
+    state = serializers.ChoiceField(choices=[state.value for state in DeliveryState])
+    reason = serializers.CharField(help_text="Why it was suppressed, or the network's own code.")
+    attempts = serializers.IntegerField()
+    attempted_at = serializers.DateTimeField(allow_null=True)
+    recorded_at = serializers.DateTimeField(allow_null=True)
+
+    def get_external_id(self, delivery: Delivery) -> str:
+        external_id: str = delivery.external_id  # type: ignore[attr-defined]  # annotated by deliveries_of
+        return external_id or ""
+
+
+class DeliveryFilter(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(choices=[state.value for state in DeliveryState], required=False)
+    reason = serializers.CharField(max_length=64, required=False)
+    external_id = serializers.CharField(max_length=200, required=False)
+
+
+DELIVERY_PARAMETERS = [
+    OpenApiParameter("state", str, enum=[state.value for state in DeliveryState]),
+    OpenApiParameter("reason", str),
+    OpenApiParameter("external_id", str),
+]
+
+
+def deliveries_of(message: Message | None, tenant_id: int, query: Any) -> TenantQuerySet[Delivery]:
+    """The message's ledger rows that the request's filters keep; none without a message. Raises ValidationError."""
+    shape = DeliveryFilter(data={name: query[name] for name in ("state", "reason", "external_id") if name in query})
+    shape.is_valid(raise_exception=True)
+    return filtered_deliveries(message, tenant_id, **shape.validated_data)
