@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -89,30 +89,31 @@ def load_secrets() -> Secrets:
         return Secrets(secret_key, text("ID_KEY") or derived("public-id").hex()[:32], sealing)
     path = home() / "secrets.json"
     try:
-        stored = json.loads(path.read_text()) if path.exists() else _create_secrets(path)
+        stored = _read_secrets(path) if path.exists() else _create_secrets(path)
     except OSError as error:
         raise SystemExit(
             f"pushsaas: cannot write to {home()} ({error.strerror}). "
             "Choose another place with PUSHSAAS_HOME=/some/directory."
         ) from None
+    return stored
+
+
+def _read_secrets(path: Path) -> Secrets:
+    stored = json.loads(path.read_text())
     return Secrets(stored["secret_key"], stored["id_key"], tuple(stored["sealing_keys"]))
 
 
-def _create_secrets(path: Path) -> dict[str, object]:
-    fresh: dict[str, object] = {
-        "secret_key": secrets.token_urlsafe(48),
-        "id_key": secrets.token_hex(16),
-        "sealing_keys": [secrets.token_hex(32)],
-    }
+def _create_secrets(path: Path) -> Secrets:
+    fresh = Secrets(secrets.token_urlsafe(48), secrets.token_hex(16), (secrets.token_hex(32),))
     path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump(fresh, file)
+        json.dump(asdict(fresh), file)
     try:
         os.link(draft, path)  # unlike rename, link fails when another process was first
     except FileExistsError:
-        fresh = json.loads(path.read_text())
+        fresh = _read_secrets(path)
     finally:
         draft.unlink()
     return fresh

@@ -14,6 +14,7 @@ _home = tempfile.mkdtemp(prefix="pushsaas-test-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ["PUSHSAAS_HOME"] = _home
 os.mkdir(os.path.join(_home, "static"))  # else whitenoise warns that nothing was collected
+os.environ["PUSHSAAS_SECRET_KEY"] = "fixed, so that public ids in test names are the same in every worker"
 os.environ["PUSHSAAS_DATABASE_NAME"] = "pushsaas_test"
 os.environ.setdefault("XDG_RUNTIME_DIR", _home)  # else platformdirs warns, and warnings are errors
 
