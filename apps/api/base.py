@@ -23,10 +23,12 @@ credential (401), rate (429), method (405), scope (403), body (413, 415, 400). P
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -49,6 +51,8 @@ from apps.tenants.queries import KeyRecord
 from apps.tenants.scope import tenant_scope
 
 __all__ = ["ANY_KEY", "PAGE_PARAMETERS", "ApiRequest", "ApiView", "BodySerializer", "page_of"]
+
+logger = logging.getLogger(__name__)
 
 #: The permission of what every live key may do.
 ANY_KEY = ""
@@ -146,6 +150,8 @@ class ApiView(APIView):
         problem = problem_of(error)
         if problem is None:
             raise error
+        if isinstance(error, DatabaseError | InterfaceError):
+            logger.warning("api.unavailable", exc_info=error)
         self.headers.update(problem.headers)
         return Response(problem.body, status=problem.status, content_type=CONTENT_TYPE)
 

@@ -41,6 +41,17 @@ class ApiSchema(AutoSchema):
     def get_override_parameters(self) -> list[Any]:
         return [_IDEMPOTENCY_KEY] if self.method == "POST" else []
 
+    def get_summary(self) -> str:
+        return self._docstring.partition(". ")[0].partition("\n\n")[0].rstrip(".")
+
+    def get_description(self) -> str:
+        return self._docstring.partition("\n\n")[2]
+
+    @property
+    def _docstring(self) -> str:
+        """The handler's: its first sentence is the operation's summary, later paragraphs its description."""
+        return super().get_description()
+
     def get_tags(self) -> list[str]:
         return [self._tokenize_path()[0]]
 

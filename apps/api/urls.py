@@ -2,7 +2,11 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from apps.api import documentation
+
 app_name = "api"
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("v1/openapi.json", documentation.openapi, name="openapi"),
+    path("docs", documentation.try_it, name="docs"),
     path("v1/", include("apps.api.v1.urls")),
 ]
