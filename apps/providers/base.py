@@ -5,8 +5,8 @@ The pipeline decides by `result` and `scope` alone and never learns what an HTTP
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -47,11 +47,30 @@ class Notification:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where one installation is reached.
+
+    address: a token, an installation id or a URL; opaque, of any length. kind: which of them ("token", "fid", "url").
+    environment: APNs's, "production" or "sandbox". public_key, auth_secret: a Web Push subscription's, base64url.
+    sender_key: id of the credential the subscription was made with, where it is bound to one.
+    """
+
+    address: str
+    kind: str = "token"
+    environment: str = "production"
+    public_key: str = ""
+    auth_secret: str = ""
+    sender_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Push:
     """One notification for one recipient.
 
-    id: the same on every attempt, so that whoever can tell a repeat by it does. recipient: the subscriber's external id
-    or, for networks that have them, a device token. message_id, campaign_id: public ids; campaign_id may be empty.
+    id: 32 hex digits, the same on every attempt, so that whoever can tell a repeat by it does. recipient: the
+    subscriber's external id. message_id, campaign_id: public ids; campaign_id may be empty. endpoint: where to, for
+    networks that reach installations and not people. ttl: seconds it is worth delivering for; 0: now or never; None:
+    as long as the network keeps it. urgent: wake the device. collapse_key: a later push with the same replaces this.
     """
 
     id: str
@@ -60,30 +79,80 @@ class Push:
     message_id: str
     campaign_id: str
     sent_at: datetime
+    endpoint: Endpoint | None = None
+    ttl: int | None = None
+    urgent: bool = True
+    collapse_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one push. reason: the network's own code, verbatim. retry_after: seconds it asked for."""
+    """What became of one push. reason: the network's own code, verbatim. retry_after: seconds it asked for.
+
+    gone_at: when the network last knew the address dead. provider_message_id: the network's name for the push.
+    new_address: where the network says the installation is reached from now on.
+    """
 
     push_id: str
     result: Result
     scope: Scope = Scope.NONE
     reason: str = ""
     retry_after: float | None = None
+    gone_at: datetime | None = None
+    provider_message_id: str = ""
+    new_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a network knows the tenant by. id: public id. values: field name -> value, in clear."""
+
+    id: str
+    values: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """On whose behalf a provider sends: the application and the region its engines are in."""
+    """On whose behalf a provider sends: the application and the region its engines are in.
+
+    credentials: those for this network, the one to use first; older ones only for what is bound to them.
+    """
 
     region: str
     tenant_id: int
     application_id: str
+    credentials: tuple[Credential, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialField:
+    """One thing a tenant must give. is_secret: shown to nobody once it is saved."""
+
+    name: str
+    label: Any
+    is_secret: bool = True
+    is_long: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a provider needs of a tenant before it can send.
+
+    fields: of its credential; none: it needs none. reaches: "people" (one push per subscriber) or "devices" (one per
+    installation). platforms: of the devices it reaches.
+    """
+
+    fields: tuple[CredentialField, ...] = ()
+    reaches: str = "people"
+    platforms: tuple[str, ...] = ()
 
 
 class Provider(Protocol):
-    """A network. Made once per slice of work for one Sender."""
+    """A network. Made once per slice of work for one Sender.
+
+    A class that needs something of the tenant says so in a class attribute `needs: Needs`, and one that can tell a bad
+    credential has `@staticmethod check_credential(values) -> None` raising CredentialInvalid. It may call the network.
+    """
 
     def send(self, pushes: Sequence[Push]) -> list[Outcome]:
         """One Outcome per Push, in order. Blocks for less than a sending lease, retries nothing on its own.

@@ -22,8 +22,6 @@ from apps.providers.exchanges import MAX_BODY, Answer, Lane, Lost, Reply, Reques
 
 #: After so many requests in a row that could not even be sent, the rest of the call is not tried.
 HOPELESS_AFTER = 3
-#: Answers that do not say the credential was looked at and found good.
-_NO_PROOF = frozenset({401, 403, 429})
 _CONNECT_TIMEOUT = timedelta(seconds=5)
 _PING_EVERY, _PING_TIMEOUT = timedelta(seconds=30), timedelta(seconds=10)
 
@@ -79,7 +77,7 @@ class _Connection:
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
         self.client = _client(lane)
-        self.proven = not lane.careful
+        self.proven = lane.unproven is None
         self._streams = asyncio.Semaphore(lane.streams)
         self._alone = asyncio.Lock()
 
@@ -104,10 +102,13 @@ class _Connection:
             answer = await self._send(request)
             call.record(index, answer)
         if isinstance(answer, Reply):
-            self.proven = self.proven or (answer.status < 500 and answer.status not in _NO_PROOF)
-        elif self.lane.careful:
+            self.proven = self.proven or self._proves(answer)
+        elif self.lane.unproven is not None:
             self.proven = False  # the connection may be gone, and its successor allows one stream again
         return True
+
+    def _proves(self, answer: Reply) -> bool:
+        return answer.status < 500 and answer.status not in (self.lane.unproven or ())
 
     async def _send(self, request: Request) -> Answer:
         try:

@@ -44,9 +44,10 @@ class Lane:
     owner: whose credential is in them; lanes of different owners share nothing. address: the checked address to connect
     to, for origins that others gave us; those may also speak HTTP/1.1, and of a body no more is read than we keep.
     connections: HTTP/2 connections. streams: requests under way on each, to be below what the network advertises.
-    timeout: seconds per request, more than connecting may take. careful: on a fresh connection one request goes alone
-    until the credential in it is believed (APNs allows
-    one stream until then). fatal: statuses after which nothing more of the call is begun.
+    timeout: seconds per request, more than connecting may take.
+    unproven: when given, on a fresh connection one request goes alone until an answer below 500 comes that is none of
+    these: APNs allows one stream until a credential is believed, and the library must learn that a foreign server
+    speaks HTTP/2. fatal: statuses after which nothing more of the call is begun.
     """
 
     owner: str
@@ -55,5 +56,5 @@ class Lane:
     connections: int = 1
     streams: int = 100
     timeout: float = 20.0
-    careful: bool = False
+    unproven: frozenset[int] | None = None
     fatal: frozenset[int] = frozenset()

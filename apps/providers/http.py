@@ -20,12 +20,18 @@ from apps.providers.exchanges import Answer, Lane, Request
 #: Lanes kept open per process. Beyond it the one not used for longest is closed.
 MAX_LANES = 200
 
+Batch = tuple[Lane, Sequence[Request]]
+
 
 def exchange(lane: Lane, requests: Sequence[Request], *, deadline: float = 30.0) -> list[Answer]:
     """One Answer per request, in order. deadline: seconds after which nothing more is begun."""
-    if not requests:
-        return []
-    return _postman().exchange(lane, requests, deadline)
+    [answers] = exchange_on([(lane, requests)], deadline=deadline)
+    return answers
+
+
+def exchange_on(batches: Sequence[Batch], *, deadline: float = 30.0) -> list[list[Answer]]:
+    """The same on several lanes at once."""
+    return _postman().exchange(batches, deadline)
 
 
 class Postman:
@@ -37,20 +43,24 @@ class Postman:
         self._loop = uvloop.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="postman", daemon=True).start()
 
-    def exchange(self, lane: Lane, requests: Sequence[Request], deadline: float) -> list[Answer]:
-        return asyncio.run_coroutine_threadsafe(self._exchange(lane, requests, deadline), self._loop).result()
+    def exchange(self, batches: Sequence[Batch], deadline: float) -> list[list[Answer]]:
+        return asyncio.run_coroutine_threadsafe(self._exchange(batches, deadline), self._loop).result()
+
+    async def _exchange(self, batches: Sequence[Batch], deadline: float) -> list[list[Answer]]:
+        calls = [self._lane(lane).exchange(requests, deadline) for lane, requests in batches if requests]
+        answers = iter(await asyncio.gather(*calls))
+        await self._close_lanes(MAX_LANES)
+        return [next(answers) if requests else [] for _, requests in batches]
+
+    def _lane(self, lane: Lane) -> OpenLane:
+        if lane not in self._lanes:
+            self._lanes[lane] = OpenLane(lane)
+        self._lanes.move_to_end(lane)
+        return self._lanes[lane]
 
     def close(self) -> None:
         """Closes every connection. What is under way is lost, so call it when nothing is."""
         asyncio.run_coroutine_threadsafe(self._close_lanes(0), self._loop).result(timeout=10)
-
-    async def _exchange(self, lane: Lane, requests: Sequence[Request], deadline: float) -> list[Answer]:
-        opened = self._lanes.get(lane)
-        if opened is None:
-            opened = self._lanes[lane] = OpenLane(lane)
-        self._lanes.move_to_end(lane)
-        await self._close_lanes(MAX_LANES)
-        return await opened.exchange(requests, deadline)
 
     async def _close_lanes(self, keep: int) -> None:
         idle = [lane for lane, opened in self._lanes.items() if not opened.calls]

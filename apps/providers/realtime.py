@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import orjson
 
 from apps.providers.base import Outcome, Push, Result, Scope, Sender
+from apps.providers.payload import members_of
 from apps.realtime.publish import UserMessage, publish_to_users
 
 EVENT = "notification"
@@ -25,7 +26,9 @@ class RealtimeProvider:
         receivers = publish_to_users(
             region=self.sender.region,
             application_id=self.sender.application_id,
-            messages=[UserMessage(push.recipient, EVENT, _payload(push), push.id) for push in pushes],
+            messages=[
+                UserMessage(push.recipient, EVENT, orjson.dumps(members_of(push)).decode(), push.id) for push in pushes
+            ],
         )
         return [
             Outcome(push.id, Result.ACCEPTED)
@@ -33,20 +36,3 @@ class RealtimeProvider:
             else Outcome(push.id, Result.REJECTED, Scope.DEVICE, NOT_CONNECTED)
             for push, count in zip(pushes, receivers, strict=True)
         ]
-
-
-def _payload(push: Push) -> str:
-    """The event's `data`, a JSON text as Pusher clients expect it."""
-    shown = push.notification
-    return orjson.dumps(
-        {
-            "message_id": push.message_id,
-            "campaign_id": push.campaign_id or None,
-            "title": shown.title,
-            "body": shown.body,
-            "image_url": shown.image_url or None,
-            "url": shown.url or None,
-            "data": shown.data or {},
-            "sent_at": push.sent_at,
-        }
-    ).decode()

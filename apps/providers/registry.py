@@ -21,6 +21,7 @@ GROUP = "pushsaas.providers"
 _BUILT_IN: Mapping[str, str] = {
     "console": "apps.providers.console:ConsoleProvider",
     "realtime": "apps.providers.realtime:RealtimeProvider",
+    "webpush": "apps.providers.webpush.provider:WebPushProvider",
 }
 
 
