@@ -1,0 +1,64 @@
+"""One application inside one gateway: its connections, signed-in users, counters and rate."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from apps.realtime.counters import Counters
+from apps.tenants.queries import ApplicationRecord
+
+if TYPE_CHECKING:
+    from apps.realtime.connection import Connection
+
+
+class TokenBucket:
+    """So many per second, with a burst of one second's worth. clock: seconds."""
+
+    __slots__ = ("_at", "_left", "rate")
+
+    def __init__(self, rate: float, now: float | None = None) -> None:
+        self.rate = rate
+        self._left = rate
+        self._at = time.monotonic() if now is None else now
+
+    def take(self, count: int = 1, now: float | None = None) -> bool:
+        now = time.monotonic() if now is None else now
+        self._left = min(self.rate, self._left + (now - self._at) * self.rate)
+        self._at = now
+        if self._left < count:
+            return False
+        self._left -= count
+        return True
+
+
+class LiveApplication:
+    """record: replaced when the registry says that it changed."""
+
+    def __init__(self, record: ApplicationRecord) -> None:
+        self.record = record
+        self.connections: dict[str, Connection] = {}
+        self.users: dict[str, set[Connection]] = {}
+        self.counters = Counters()
+        self.publishes = TokenBucket(record.settings.max_publishes_per_second)
+        self.is_watched = False
+
+    def replace(self, record: ApplicationRecord) -> None:
+        if record.settings.max_publishes_per_second != self.publishes.rate:
+            self.publishes = TokenBucket(record.settings.max_publishes_per_second)
+        self.record = record
+
+    def add(self, connection: Connection) -> None:
+        self.connections[connection.socket_id] = connection
+        self.counters.peak = max(self.counters.peak, len(self.connections))
+
+    def remove(self, connection: Connection) -> None:
+        self.connections.pop(connection.socket_id, None)
+        if connection.user_id is not None:
+            others = self.users.get(connection.user_id, set())
+            others.discard(connection)
+            if not others:
+                self.users.pop(connection.user_id, None)
+
+    def sign_in(self, connection: Connection, user_id: str) -> None:
+        self.users.setdefault(user_id, set()).add(connection)

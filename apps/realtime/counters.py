@@ -1,0 +1,26 @@
+"""What an application's traffic adds up to in this process, until it is flushed as a usage record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since the last flush. bytes: frame bytes accepted into subscribers' queues. peak: most connections at once."""
+
+    published: int = 0
+    delivered: int = 0
+    bytes: int = 0
+    dropped: int = 0
+    peak: int = 0
+    connection_seconds: float = 0.0
+
+    def start_again(self) -> None:
+        """Empties in place, since channels hold on to the object; a begun second of connection time is kept."""
+        self.published = self.delivered = self.bytes = self.dropped = self.peak = 0
+        self.connection_seconds %= 1
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.published or self.delivered or self.dropped or self.peak or self.connection_seconds >= 1)

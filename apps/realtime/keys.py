@@ -1,0 +1,113 @@
+"""The names of everything the data plane keeps in Valkey. What one script touches shares a hash tag.
+
+A channel's log lives under `{application:channel}`; presence and occupancy under `{application:partition}`, so that
+an application's channels can be listed from a fixed number of keys; quotas under `{tenant}`.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+PARTITIONS = 8
+REGISTRY_CHANGED = "registry:changed"
+USAGE = "rt:usage"
+USAGE_ACKED = "rt:usage:acked"
+NODES = "rt:nodes"
+ALLOWANCE_ASKS = "rt:allow:asks"
+
+
+def topic(application_id: str, channel: str) -> str:
+    return f"rt:{{{application_id}:{channel}}}"
+
+
+def meta(application_id: str, channel: str) -> str:
+    return f"rt:{{{application_id}:{channel}}}:m"
+
+
+def log(application_id: str, channel: str) -> str:
+    return f"rt:{{{application_id}:{channel}}}:l"
+
+
+def cached(application_id: str, channel: str) -> str:
+    return f"rt:{{{application_id}:{channel}}}:c"
+
+
+def once(application_id: str, channel: str, idempotency_key: str) -> str:
+    return f"rt:{{{application_id}:{channel}}}:i:{idempotency_key}"
+
+
+def partition(application_id: str, channel: str) -> str:
+    return f"{application_id}:{crc32(channel.encode()) % PARTITIONS}"
+
+
+def members(application_id: str, channel: str) -> list[str]:
+    """own (node|user pairs), cnt (nodes per user), info (user_info per user), seq (a counter of changes)."""
+    tag = partition(application_id, channel)
+    return [f"rt:{{{tag}}}:p:{part}:{channel}" for part in ("own", "cnt", "info", "seq")]
+
+
+def occupancy(application_id: str, channel: str) -> str:
+    """Connections on this channel per node."""
+    return f"rt:{{{partition(application_id, channel)}}}:n:{channel}"
+
+
+def occupied(application_id: str, number: int) -> str:
+    """Connections per occupied channel, in one partition."""
+    return f"rt:{{{application_id}:{number}}}:channels"
+
+
+def occupied_of(application_id: str, channel: str) -> str:
+    return f"rt:{{{partition(application_id, channel)}}}:channels"
+
+
+def connections(tenant_id: int, application_id: str = "") -> str:
+    """Connections per node (and `*` for all) of a tenant, or of one of its applications."""
+    return f"rt:conns:{{{tenant_id}}}:{application_id or 'tenant'}"
+
+
+def message_allowance(tenant_id: int) -> str:
+    return f"rt:allow:{{{tenant_id}}}:messages"
+
+
+def connection_allowance(tenant_id: int) -> str:
+    return f"rt:allow:{{{tenant_id}}}:connections"
+
+
+def control(application_id: str) -> str:
+    """Commands to every gateway that holds signed-in connections of an application."""
+    return f"rt:{{{application_id}}}:control"
+
+
+def watch(application_id: str) -> str:
+    """Exists while somebody looks at the application's console."""
+    return f"rt:{{{application_id}}}:watch"
+
+
+def trace(application_id: str) -> str:
+    return f"rt:{{{application_id}}}:trace"
+
+
+def snapshot(application_id: str, node: str) -> str:
+    return f"rt:{{{application_id}}}:connections:{node}"
+
+
+def snapshots(application_id: str) -> str:
+    """The nodes that lately wrote a snapshot, by time."""
+    return f"rt:{{{application_id}}}:snapshots"
+
+
+def lease(node: str) -> str:
+    return f"rt:node:{{{node}}}:lease"
+
+
+def inventory(node: str) -> str:
+    """Everything a node holds elsewhere, so that a janitor can give it back when the node dies."""
+    return f"rt:node:{{{node}}}:inventory"
+
+
+def janitor(node: str) -> str:
+    return f"rt:node:{{{node}}}:janitor"
+
+
+def probe(node: str) -> str:
+    return f"rt:probe:{node}"

@@ -1,0 +1,16 @@
+-- A node's first connection of a user on a presence channel. Retry-safe: a pair counts once.
+-- KEYS own, cnt, info, seq   ARGV node, user, user_info, cap, topic, message
+-- -> {1 first in the cluster | 0 already there | -1 full, sequence, {user, user_info, …}}
+local known = redis.call('HEXISTS', KEYS[2], ARGV[2]) == 1
+local cap = tonumber(ARGV[4])
+if not known and cap > 0 and redis.call('HLEN', KEYS[2]) >= cap then return {-1, 0, {}} end
+local first = 0
+if redis.call('HSETNX', KEYS[1], ARGV[1] .. '|' .. ARGV[2], 1) == 1 then
+  if redis.call('HINCRBY', KEYS[2], ARGV[2], 1) == 1 then first = 1 end
+end
+if first == 1 then
+  redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
+  local sequence = redis.call('INCR', KEYS[4])
+  redis.call('PUBLISH', ARGV[5], '#' .. sequence .. ' ' .. ARGV[6])
+end
+return {first, tonumber(redis.call('GET', KEYS[4]) or '0'), redis.call('HGETALL', KEYS[3])}

@@ -1,0 +1,8 @@
+-- A node's last connection of a user left a presence channel. Only one caller per pair ever gets past the HDEL.
+-- KEYS own, cnt, info, seq   ARGV node, user, topic, message   -> 1 last in the cluster, else 0
+if redis.call('HDEL', KEYS[1], ARGV[1] .. '|' .. ARGV[2]) == 0 then return 0 end
+if redis.call('HINCRBY', KEYS[2], ARGV[2], -1) > 0 then return 0 end
+redis.call('HDEL', KEYS[2], ARGV[2])
+redis.call('HDEL', KEYS[3], ARGV[2])
+redis.call('PUBLISH', ARGV[3], '#' .. redis.call('INCR', KEYS[4]) .. ' ' .. ARGV[4])
+return 1

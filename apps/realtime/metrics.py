@@ -1,0 +1,20 @@
+"""The data plane's counters for Prometheus. No tenant, application or channel is ever a label."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+from apps.realtime.counters import Counters
+
+PUBLISHED = Counter("pushsaas_realtime_published", "Publications accepted, one per event and channel")
+DELIVERED = Counter("pushsaas_realtime_delivered", "Frames accepted into subscribers' queues")
+DROPPED = Counter("pushsaas_realtime_dropped", "Connections closed because they read too slowly")
+CONNECTIONS = Gauge("pushsaas_realtime_connections", "Open WebSocket connections of this process")
+BROKER_SILENCE = Gauge("pushsaas_realtime_broker_silence_seconds", "Since the broker last delivered anything")
+PROBE_TIMEOUTS = Gauge("pushsaas_realtime_probe_timeouts", "Delivery probes that never came back")
+
+
+def add(counters: Counters) -> None:
+    PUBLISHED.inc(counters.published)
+    DELIVERED.inc(counters.delivered)
+    DROPPED.inc(counters.dropped)

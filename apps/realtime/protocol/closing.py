@@ -1,0 +1,35 @@
+"""Close codes, with what pusher-js does on each: 40xx stay away, 41xx come back after 1 s, 42xx come back now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Why a connection ends. The code decides whether the client returns; the reason is for the developer."""
+
+    code: int
+    reason: str
+
+
+NO_SUCH_APPLICATION = Close(4001, "Application does not exist or this key is not active")
+APPLICATION_DISABLED = Close(4003, "Application is disabled")
+CONNECTION_QUOTA = Close(4004, "Application is over its connection quota")
+NO_SUCH_PATH = Close(4005, "Path not found")
+BAD_VERSION = Close(4006, "Malformed version")
+UNSUPPORTED_PROTOCOL = Close(4007, "Unsupported protocol version")
+NO_PROTOCOL = Close(4008, "No protocol version supplied")
+UNAUTHORISED = Close(4009, "Connection was not authorised in time")
+TERMINATED = Close(4009, "Connection was terminated by the application")
+OVER_CAPACITY = Close(4100, "Over capacity; come back in a moment")
+TOO_SLOW = Close(4100, "Connection reads too slowly; messages were dropped")
+RECONNECT = Close(4200, "Reconnect now")
+NO_PONG = Close(4201, "Pong was not received in time")
+
+#: Codes of `pusher:error` events; as events they never close a client. The first two are Pusher's, the others ours.
+CLIENT_EVENT_RATE = 4301
+SIGN_IN_FAILED = 4009
+MALFORMED = 4310
+UNKNOWN_EVENT = 4311
+CLIENT_EVENT_REFUSED = 4312

@@ -1,0 +1,74 @@
+"""How a publication travels from the publisher to every gateway: one line of header, one line of finished JSON.
+
+`POSITION ID EXCLUDED KIND\n{"event":…}`. A gateway needs no JSON parser on this path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Topic(StrEnum):
+    """What a message on a channel's topic is. Only EVENT and CLIENT_EVENT are billed."""
+
+    EVENT = "p"
+    CLIENT_EVENT = "c"
+    MEMBER = "m"
+    COUNT = "n"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a publication stands in its channel's log. Offsets of different epochs say nothing about each other."""
+
+    epoch: str
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """position: None when the channel keeps no log of it. sequence: of a MEMBER message, its place among them.
+    excluded: the socket id that must not get it. json: the finished event message."""
+
+    position: Position | None
+    id: str
+    excluded: str
+    kind: Topic
+    json: bytes
+    sequence: int = 0
+
+
+def packed(publication_id: str, excluded: str, kind: Topic, json: bytes) -> bytes:
+    """What goes into the log and, behind its position, to the gateways."""
+    return f"{publication_id} {excluded or '-'} {kind.value}\n".encode() + json
+
+
+def parse_position(text: str) -> Position | None:
+    epoch, separator, offset = text.rpartition(":")
+    if not separator or not epoch or not (offset.isascii() and offset.isdigit() and len(offset) <= 15):
+        return None
+    return Position(epoch, int(offset))
+
+
+def unpacked(message: bytes) -> Publication:
+    """The reverse of `packed` with a position in front. Raises ValueError on anything else."""
+    head, newline, json = message.partition(b"\n")
+    where, publication_id, excluded, kind = head.decode().split(" ")
+    if not newline:
+        raise ValueError("a publication without a body")
+    position = parse_position(where)
+    sequence = int(where[1:]) if where.startswith("#") else 0
+    return Publication(position, publication_id, "" if excluded == "-" else excluded, Topic(kind), json, sequence)
+
+
+def with_position(publication: Publication) -> bytes:
+    """The event JSON with message id, offset and epoch spliced in, for clients that asked for them."""
+    if publication.position is None:
+        return publication.json
+    position = publication.position
+    tail = f',"message_id":"{publication.id}","epoch":"{position.epoch}","offset":{position.offset}}}'
+    return publication.json[:-1] + tail.encode()

@@ -1,0 +1,194 @@
+"""Subscribing: who may, then in this order: broker, cluster, ack, cached event, what arrived meanwhile, live.
+
+Refusals are `pusher:subscription_error` events (pusher-js hands them to the page); the connection stays open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from apps.realtime import keys
+from apps.realtime.cluster.presence import ChannelFull, Member
+from apps.realtime.protocol import channels, closing, messages, signing
+from apps.realtime.protocol.messages import BadMessage, ClientMessage
+from apps.realtime.protocol.publications import unpacked
+
+if TYPE_CHECKING:
+    from apps.realtime.connection import Connection, Subscription
+    from apps.realtime.hub import LiveChannel
+
+#: Of one connection.
+MAX_SUBSCRIPTIONS = 1_000
+_MAX_USER_BYTES = 1024
+
+
+class _Refused(Exception):
+    """kind, message, status: the members of the `pusher:subscription_error` event."""
+
+    def __init__(self, kind: str, message: str, status: int) -> None:
+        self.kind, self.message, self.status = kind, message, status
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What the client asks for. channel_data: exactly as received, because it is signed that way."""
+
+    channel: str
+    auth: object
+    channel_data: str | None
+
+
+async def subscribe(connection: Connection, message: ClientMessage) -> None:
+    """Raises BadMessage, LinkLost, CommandFailed."""
+    wish = _wish(messages.fields_of(message))
+    try:
+        _check_name(connection, wish.channel)
+        kind = channels.kind_of(wish.channel)
+        if kind.needs_auth:
+            _check_auth(connection, wish)
+        member = _member(connection, wish) if kind.is_presence else None
+        subscription = connection.subscriptions.get(wish.channel)
+        if subscription is not None:
+            await _acknowledge_again(connection, subscription)
+        else:
+            await _subscribe(connection, wish.channel, member)
+    except _Refused as refused:
+        connection.engine.note_error(
+            connection.application, refused.message, refused.status, connection.socket_id, wish.channel
+        )
+        connection.send(messages.subscription_error(wish.channel, refused.kind, refused.message, refused.status))
+
+
+def _wish(fields: dict[str, Any]) -> _Wish:
+    channel, channel_data = fields.get("channel"), fields.get("channel_data")
+    if not isinstance(channel, str):
+        raise BadMessage("pusher:subscribe needs a channel")
+    if channel_data is not None and not isinstance(channel_data, str):
+        raise BadMessage("channel_data must be a string")
+    return _Wish(channel, fields.get("auth"), channel_data)
+
+
+def _check_name(connection: Connection, name: str) -> None:
+    if name.startswith("#"):
+        if connection.user_id is None or channels.owner_of(name) != connection.user_id:
+            raise _Refused("AuthError", "This is the channel of another user, or nobody is signed in", 401)
+    elif not channels.is_channel_name(name):
+        raise _Refused("ChannelError", "The channel name is not valid", 400)
+    if len(connection.subscriptions) >= MAX_SUBSCRIPTIONS and name not in connection.subscriptions:
+        raise _Refused("LimitReached", f"A connection has at most {MAX_SUBSCRIPTIONS} subscriptions", 429)
+
+
+def _check_auth(connection: Connection, wish: _Wish) -> None:
+    text = signing.channel_text(connection.socket_id, wish.channel, wish.channel_data)
+    if not signing.is_signed(wish.auth, text, connection.application.record.credentials):
+        raise _Refused("AuthError", "The signature of this subscription is not valid", 401)
+
+
+def _member(connection: Connection, wish: _Wish) -> Member:
+    if wish.channel_data is None:
+        if connection.user_id is None:
+            raise _Refused("AuthError", "A presence channel needs channel_data or a signed-in user", 401)
+        user_id: Any = connection.user_id
+        user_info = connection.user_data.get("user_info")
+    else:
+        fields = messages.fields_of(ClientMessage("", None, wish.channel_data))
+        user_id, user_info = fields.get("user_id"), fields.get("user_info")
+    if isinstance(user_id, int) and not isinstance(user_id, bool):
+        user_id = str(user_id)
+    if not isinstance(user_id, str) or not 0 < len(user_id) <= channels.MAX_USER_ID:
+        raise _Refused("ChannelError", f"user_id must have 1 to {channels.MAX_USER_ID} characters", 400)
+    info = b"" if user_info is None else orjson.dumps(user_info)
+    if len(info) > _MAX_USER_BYTES:
+        raise _Refused("LimitReached", f"user_info is larger than {_MAX_USER_BYTES} bytes", 413)
+    return Member(user_id, info)
+
+
+async def _subscribe(connection: Connection, name: str, member: Member | None) -> None:
+    engine, application = connection.engine, connection.application
+    channel = engine.open_channel(application, name)
+    channel.wait(connection.socket_id)
+    try:
+        # Nothing is read before the broker has confirmed, or what is published in between would be missed.
+        await asyncio.shield(engine.broker.subscribe(channel.topic))
+        await engine.count_subscribers(channel)
+        cached = await _cached(connection, channel)
+        roster, sequence = await _join(connection, channel, member)
+    except BaseException:
+        _drop(connection, channel)
+        raise
+    # From here to the end nothing waits: the event loop is the lock.
+    if connection.is_closing:
+        _undo(connection, channel, member)
+        return
+    connection.subscriptions[name] = engine.subscription(channel, member)
+    connection.send(messages.subscription_succeeded(name, roster))
+    seen = ""
+    if channel.kind.is_cached:
+        seen = _replay(connection, channel, cached)
+    if not channel.go_live(connection.socket_id, connection.frames.write, sequence=sequence, seen=seen):
+        connection.close(closing.TOO_SLOW)
+
+
+async def _join(connection: Connection, channel: LiveChannel, member: Member | None) -> tuple[str, int]:
+    if member is None:
+        return "{}", 0
+    record = connection.application.record
+    try:
+        roster = await connection.engine.membership.presence.join(
+            record.application_id, channel.name, member,
+            cap=record.settings.max_presence_members, socket_id=connection.socket_id,
+        )  # fmt: skip
+    except ChannelFull:
+        connection.engine.membership.changed()
+        limit = record.settings.max_presence_members
+        raise _Refused("LimitReached", f"The channel already has its {limit} members", 429) from None
+    return roster.as_json(), roster.sequence
+
+
+async def _cached(connection: Connection, channel: LiveChannel) -> bytes | None:
+    if not channel.kind.is_cached:
+        return None
+    name = keys.cached(channel.application_id, channel.name)
+    value: bytes | None = await connection.engine.lines.call("GET", name)
+    return value
+
+
+def _replay(connection: Connection, channel: LiveChannel, cached: bytes | None) -> str:
+    """Sends the cached event, or says that there is none; its id, so that it is not delivered twice."""
+    if cached is None:
+        connection.send(messages.cache_miss(channel.name))
+        return ""
+    publication = unpacked(b"- " + cached)
+    connection.send(publication.json)
+    return publication.id
+
+
+async def _acknowledge_again(connection: Connection, subscription: Subscription) -> None:
+    channel, roster = subscription.channel, "{}"
+    if subscription.member_id is not None:
+        roster = await connection.engine.roster(channel)
+    connection.send(messages.subscription_succeeded(channel.name, roster))
+
+
+def leave(connection: Connection, subscription: Subscription) -> None:
+    """The reverse of subscribing; the cluster hears of it soon."""
+    if subscription.member_id is not None:
+        channel = subscription.channel
+        connection.engine.membership.presence.leave(channel.application_id, channel.name, subscription.member_id)
+    _drop(connection, subscription.channel)
+
+
+def _undo(connection: Connection, channel: LiveChannel, member: Member | None) -> None:
+    if member is not None:
+        connection.engine.membership.presence.leave(channel.application_id, channel.name, member.user_id)
+    _drop(connection, channel)
+
+
+def _drop(connection: Connection, channel: LiveChannel) -> None:
+    channel.remove(connection.socket_id)
+    connection.engine.lost_subscriber(channel)

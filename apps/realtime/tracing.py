@@ -1,0 +1,61 @@
+"""The console feed: what an application's gateways just did, written only while somebody is watching."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from apps.realtime import keys
+from apps.realtime.link import Lines, forget
+
+if TYPE_CHECKING:
+    from apps.realtime.applications import LiveApplication
+
+#: Entries and seconds the feed keeps; connections in one node's snapshot; channels listed per connection.
+MAX_ENTRIES, TTL, MAX_CONNECTIONS, MAX_CHANNELS = 500, 3_600, 200, 20
+_MAX_DATA = 512
+SNAPSHOT_TTL = 10
+
+
+class Tracer:
+    """Writes for the applications somebody watches. Belongs to one event loop."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+
+    def note(self, application: LiveApplication, kind: str, **facts: Any) -> None:
+        if not application.is_watched:
+            return
+        entry = {"at": round(time.time(), 3), "kind": kind, **facts}
+        if "data" in entry:
+            entry["data"] = entry["data"][:_MAX_DATA]
+        name = keys.trace(application.record.application_id)
+        forget(self._lines.call("XADD", name, "MAXLEN", "~", MAX_ENTRIES, "*", "e", orjson.dumps(entry)))
+        forget(self._lines.call("EXPIRE", name, TTL))
+
+    async def refresh(self, applications: list[LiveApplication], node: str) -> None:
+        """Learns which are watched, and leaves a list of their connections. Raises LinkLost."""
+        names = [application.record.application_id for application in applications]
+        replies = [self._lines.call("EXISTS", keys.watch(name)) for name in names]
+        for application, reply in zip(applications, replies, strict=True):
+            application.is_watched = bool(await reply)
+            if application.is_watched:
+                self._snapshot(application, node)
+
+    def _snapshot(self, application: LiveApplication, node: str) -> None:
+        rows = [
+            {
+                "socket_id": connection.socket_id,
+                "user_id": connection.user_id,
+                "channels": list(connection.subscriptions)[:MAX_CHANNELS],
+                "since": round(connection.since, 3),
+                "client": connection.client,
+            }
+            for connection in list(application.connections.values())[:MAX_CONNECTIONS]
+        ]
+        application_id = application.record.application_id
+        forget(self._lines.call("SET", keys.snapshot(application_id, node), orjson.dumps(rows), "EX", SNAPSHOT_TTL))
+        forget(self._lines.call("ZADD", keys.snapshots(application_id), int(time.time()), node))
+        forget(self._lines.call("EXPIRE", keys.snapshots(application_id), TTL))

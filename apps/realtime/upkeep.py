@@ -1,0 +1,105 @@
+"""What an engine does by the clock: usage records, lease, liveness of connections, probes, the console feed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from apps.realtime import metrics
+from apps.realtime.cluster.identity import RENEW_SECONDS
+from apps.realtime.link import CommandFailed, LinkLost
+from apps.realtime.protocol import closing, messages
+from apps.realtime.usage import INTERVAL as USAGE_INTERVAL
+
+if TYPE_CHECKING:
+    from apps.realtime.connection import Connection
+    from apps.realtime.engine import Engine
+
+log = logging.getLogger(__name__)
+
+_PONG_TIMEOUT = 30.0
+#: Beyond the promised activity timeout, for the client's ping to arrive.
+_GRACE = 10.0
+
+
+class Upkeep:
+    """Two or three tasks per engine, none per connection."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tasks: list[asyncio.Task[None]] = []
+        self._counted_at = time.monotonic()
+
+    def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._every(USAGE_INTERVAL, self._account)),
+            loop.create_task(self._every(RENEW_SECONDS, self._engine.membership.renew)),
+            loop.create_task(self._every(1.0, self._watch)),
+        ]
+
+    def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except (LinkLost, CommandFailed, OSError) as error:
+                log.warning("upkeep.postponed work=%s %s", work.__name__, error)
+            except Exception:
+                log.exception("upkeep.failed work=%s", work.__name__)
+
+    async def _account(self) -> None:
+        await self.flush_usage()
+        engine = self._engine
+        await engine.allowances.give_back()
+        await engine.tracer.refresh(list(engine.applications.values()), engine.membership.identity.node)
+        self._forget_idle_applications()
+
+    async def flush_usage(self) -> None:
+        engine, now = self._engine, time.monotonic()
+        elapsed, self._counted_at = now - self._counted_at, now
+        for application in engine.applications.values():
+            open_now = len(application.connections)
+            counters = application.counters
+            counters.connection_seconds += elapsed * open_now
+            counters.peak = max(counters.peak, open_now)
+            if not counters.is_empty:
+                metrics.add(counters)
+                record = application.record
+                engine.usage.note(record.tenant_id, record.application_id, counters)
+                counters.start_again()
+        await engine.usage.flush()
+
+    def _forget_idle_applications(self) -> None:
+        applications = self._engine.applications
+        for application_id, application in list(applications.items()):
+            if not application.connections and application.counters.is_empty:
+                del applications[application_id]
+
+    async def _watch(self) -> None:
+        self._engine.counts.tick()
+        self.check_liveness(time.monotonic())
+        await self._engine.probe.tick()
+
+    def check_liveness(self, now: float) -> None:
+        """Pings who has been silent for its activity timeout, and closes who does not answer that."""
+        for application in self._engine.applications.values():
+            patience = application.record.settings.activity_timeout + _GRACE
+            for connection in list(application.connections.values()):
+                _check(connection, now, patience)
+
+
+def _check(connection: Connection, now: float, patience: float) -> None:
+    if connection.pinged_at is not None:
+        if now - connection.pinged_at > _PONG_TIMEOUT:
+            connection.close(closing.NO_PONG)
+    elif now - connection.last_received > patience:
+        connection.pinged_at = now
+        connection.send(messages.PING)
