@@ -6,13 +6,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from weakref import WeakKeyDictionary
 
+from django.conf import settings
+
 from apps.realtime import websocket
+from apps.realtime.health import problem_of
 from apps.realtime.http import routes
 from apps.realtime.http.messages import Receive, Scope, Send
+from apps.realtime.link import CommandFailed, LinkLost
 from apps.realtime.plane import Plane
 from apps.realtime.registry import Source
 
-ControlPlane = Callable[[Scope, Receive, Send], Awaitable[None]]
+#: Any ASGI application; Django's types are narrower than the specification's.
+ControlPlane = Callable[..., Awaitable[None]]
+
+_RETRY = 0.5
 
 
 class DataPlane:
@@ -29,6 +36,21 @@ class DataPlane:
         if plane is None:
             plane = self._planes[loop] = Plane(self._source)
         return plane
+
+    async def start(self) -> None:
+        """Connects the home region before the first client comes; goes on trying while its Valkey is away."""
+        while True:
+            try:
+                await self.plane().engine(settings.HOME_REGION)
+            except (OSError, LinkLost, CommandFailed):
+                await asyncio.sleep(_RETRY)
+            else:
+                return
+
+    def problem(self) -> str:
+        """For the readiness check, from any thread: empty when every plane of this process serves."""
+        problems = [problem for plane in list(self._planes.values()) if (problem := problem_of(plane))]
+        return "; ".join(problems)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

@@ -49,29 +49,33 @@ def _application() -> DataPlane:
     return application
 
 
-def run_daphne(listener: socket.socket, drain: float) -> None:
+def run_daphne(listener: socket.socket, drain: float) -> str | None:
+    """Until stopped; what went wrong, if anything did."""
     import uvloop
 
     # Before Daphne is imported: it makes its loop while it is.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    application = _application()
     from apps.realtime.servers import daphne
 
-    application = _application()
-    endpoint = f"fd:fileno={listener.fileno()}"
+    # Handed over for good: Twisted listens on a duplicate and closes this one.
+    endpoint = f"fd:fileno={listener.detach()}"
     server = daphne.GatewayServer(application, [endpoint], on_signal=lambda: application.plane().drain(drain))
     loop = daphne.event_loop()
-    loop.call_soon(listener.close)  # Twisted has a duplicate by then, and must be the only one that listens
     for number in _SIGNALS:
         loop.add_signal_handler(number, server.signalled)
+    starting = loop.create_task(application.start())
     server.run()
+    starting.cancel()
+    return server.failure
 
 
 async def _serve_uvicorn(listener: socket.socket, drain: float) -> None:
     import uvicorn
 
+    application = _application()
     from apps.realtime.servers.uvicorn import FramesProtocol
 
-    application = _application()
     config = uvicorn.Config(
         application, ws=FramesProtocol, http="httptools", lifespan="off", access_log=False, log_config=None,
         server_header=False, backlog=BACKLOG, timeout_graceful_shutdown=5,
@@ -82,17 +86,21 @@ async def _serve_uvicorn(listener: socket.socket, drain: float) -> None:
     for number in _SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)
     await server.startup(sockets=[listener])
+    starting = asyncio.create_task(application.start())
     await server.main_loop()
+    starting.cancel()
     for running in server.servers:
         running.close()
     await application.plane().drain(drain)
     await server.shutdown(sockets=[listener])
 
 
-def run_uvicorn(listener: socket.socket, drain: float) -> None:
+def run_uvicorn(listener: socket.socket, drain: float) -> str | None:
+    """Until stopped."""
     import uvloop
 
     uvloop.run(_serve_uvicorn(listener, drain))
+    return None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,8 +111,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"Cannot listen on {arguments.host}:{arguments.port}: {error.strerror or error}\n")
         return 1
     run = run_daphne if arguments.server == "daphne" else run_uvicorn
-    run(listener, arguments.drain)
-    return 0
+    failure = run(listener, arguments.drain)
+    if failure:
+        sys.stderr.write(f"The server could not start: {failure}\n")
+    return 1 if failure else 0
 
 
 if __name__ == "__main__":

@@ -87,6 +87,8 @@ class Upkeep:
         self._engine.counts.tick()
         self.check_liveness(time.monotonic())
         await self._engine.probe.tick()
+        metrics.BROKER_SILENCE.set(self._engine.probe.silence)
+        metrics.PROBE_TIMEOUTS.set(self._engine.probe.timeouts)
 
     def check_liveness(self, now: float) -> None:
         """Pings who has been silent for its activity timeout, and closes who does not answer that."""

@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections import deque
 from collections.abc import Callable, MutableMapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from apps.realtime.peers import EXTENSION
@@ -45,8 +45,7 @@ class FramesProtocol(asyncio.Protocol):
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
         self._server_state.connections.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:

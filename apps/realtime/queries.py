@@ -1,0 +1,101 @@
+"""What is going on in an application right now, for the console and the overview. Blocking reads of Valkey."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from apps.core import valkey
+from apps.realtime import keys
+from apps.realtime.protocol.channels import kind_of
+
+#: How long the feed stays on after the console last asked, in seconds.
+WATCH_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class LiveConnection:
+    """user_id: of a signed-in user. client: library and version, as the client says. channels: at most 20."""
+
+    socket_id: str
+    user_id: str | None
+    channels: list[str]
+    since: datetime
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class OccupiedChannel:
+    """users: distinct members of a presence channel, else None."""
+
+    name: str
+    connections: int
+    users: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One thing that happened. kind: connected, disconnected, published, error. facts: what else is known of it."""
+
+    id: str
+    at: datetime
+    kind: str
+    facts: Mapping[str, Any]
+
+
+def watch(*, region: str, application_id: str) -> None:
+    """Turns the feed on for a while. The console calls it on every refresh; gateways need a moment to hear of it."""
+    valkey.connect(region).set(keys.watch(application_id), 1, ex=WATCH_SECONDS)
+
+
+def connection_count(*, region: str, tenant_id: int, application_id: str = "") -> int:
+    """Open connections of an application, or of all the tenant's."""
+    return int(valkey.connect(region).hget(keys.connections(tenant_id, application_id), "*") or 0)
+
+
+def live_connections(*, region: str, application_id: str) -> list[LiveConnection]:
+    """The newest first; at most 200 of each gateway, and only while the application is watched."""
+    client = valkey.connect(region)
+    nodes: Any = client.zrange(keys.snapshots(application_id), 0, -1)
+    found = client.mget([keys.snapshot(application_id, node.decode()) for node in nodes]) if nodes else []
+    rows = [row for raw in found if raw for row in orjson.loads(raw)]
+    connections = [LiveConnection(**{**row, "since": _moment(row["since"])}) for row in rows]
+    return sorted(connections, key=lambda connection: connection.since, reverse=True)
+
+
+def occupied_channels(*, region: str, application_id: str) -> list[OccupiedChannel]:
+    """By name."""
+    client = valkey.connect(region)
+    totals: dict[str, int] = {}
+    for number in range(keys.PARTITIONS):
+        flat: Any = client.hgetall(keys.occupied(application_id, number))
+        totals.update((name.decode(), int(total)) for name, total in flat.items())
+    return [
+        OccupiedChannel(name, total, _members(client, application_id, name) if kind_of(name).is_presence else None)
+        for name, total in sorted(totals.items())
+    ]
+
+
+def _members(client: Any, application_id: str, channel: str) -> int:
+    return int(client.hlen(keys.members(application_id, channel)[1]))
+
+
+def trace_feed(*, region: str, application_id: str, after: str = "", limit: int = 100) -> list[Trace]:
+    """What happened since the entry `after` (all that is kept when empty), the newest first."""
+    newest_first: Any = valkey.connect(region).xrevrange(
+        keys.trace(application_id), min=f"({after}" if after else "-", count=limit
+    )
+    return [_trace(raw_id, fields) for raw_id, fields in newest_first]
+
+
+def _trace(raw_id: bytes, fields: dict[bytes, bytes]) -> Trace:
+    facts = orjson.loads(fields[b"e"])
+    return Trace(raw_id.decode(), _moment(facts.pop("at")), facts.pop("kind"), facts)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
