@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -69,10 +70,8 @@ def test_a_frame_out_of_protocol_has_its_close_code(stream: bytes, code: int) ->
 
 @given(st.binary(max_size=400))
 def test_garbage_is_a_frame_error_or_nothing(garbage: bytes) -> None:
-    try:
-        FrameReader(200).feed(garbage)
-    except FrameError as error:
-        assert error.code in (1002, 1009)
+    with suppress(FrameError):
+        assert all(len(message.payload) <= 200 for message in FrameReader(200).feed(garbage))
 
 
 def test_a_close_reason_is_cut_between_characters() -> None:

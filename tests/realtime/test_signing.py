@@ -36,7 +36,10 @@ QUERY = (
             channel_text("1234.1234", "presence-foobar", '{"user_id":10,"user_info":{"name":"Mr. Channels"}}'),
             "31935e7d86dba64c2a90aed31fdc61869f9b22ba9d8863bba239c03ca481bc80",
         ),
-        (sign_in_text("1234.1234", '{"id":"12345"}'), "4708d583dada6a56435fb8bc611c77c359a31eebde13337c16ab43aa6de336ba"),
+        (
+            sign_in_text("1234.1234", '{"id":"12345"}'),
+            "4708d583dada6a56435fb8bc611c77c359a31eebde13337c16ab43aa6de336ba",
+        ),
     ],
 )  # fmt: skip
 def test_a_client_signature_is_the_documented_one(text: str, signature: str) -> None:
