@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import Func, TextField
 from django.utils.translation import gettext as _
 
 from apps.audience.errors import AudienceInvalid
@@ -82,3 +83,12 @@ def _external_ids(value: object) -> list[str]:
 
 def _refusal(sentence: Any) -> AudienceInvalid:
     return AudienceInvalid(sentence, fields={"audience": [sentence]})
+
+
+def attribute_names(*, application: Application, newest: int | None = None) -> list[str]:
+    """The names of attributes in use, sorted, at most 500. newest: look only at so many of the newest subscribers."""
+    people = Subscriber.objects.in_application(application)
+    if newest is not None:
+        people = people.filter(pk__in=list(people.order_by("-pk").values_list("pk", flat=True)[:newest]))
+    name = Func("attributes", function="jsonb_object_keys", output_field=TextField())
+    return sorted(people.order_by().annotate(name=name).values_list("name", flat=True).distinct()[:500])

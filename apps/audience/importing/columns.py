@@ -182,3 +182,8 @@ def _split_tags(cell: str) -> tuple[str, ...]:
 
 def without_guard(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:].startswith(FORMULA_STARTS) else cell
+
+
+def guarded(cell: str) -> str:
+    """What a spreadsheet shows instead of running it."""
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

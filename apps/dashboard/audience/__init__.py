@@ -1,0 +1,1 @@
+"""Subscribers, segments and imports of the chosen application."""

@@ -1,0 +1,153 @@
+"""Subscribers: the list, one person, adding, changing, removing, exporting."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.audience.models import Segment, Subscriber
+from apps.audience.queries import find_subscribers
+from apps.audience.services.subscribers import delete_subscriber, upsert_subscriber
+from apps.audience.values import timezones
+from apps.core.errors import HouseError
+from apps.dashboard.access import DashboardRequest, page
+from apps.dashboard.audience.chosen import chosen_application
+from apps.dashboard.audience.csv_pages import csv_response, subscriber_pages
+from apps.dashboard.audience.forms import (
+    ATTRIBUTE_KINDS,
+    AttributeRow,
+    SubscriberForm,
+    attributes_in,
+    rows_of,
+    typed_rows,
+)
+from apps.dashboard.forms import add_errors
+from apps.tenants.models import TenantQuerySet
+
+_PAGE = 50
+
+
+@page("audience.read")
+@require_safe
+def subscribers(request: DashboardRequest) -> HttpResponse:
+    application = chosen_application(request)
+    filters = _filters(request)
+    found = find_subscribers(tenant=request.tenant, application=application, **filters)
+    total = found.count()
+    if before := request.GET.get("before"):
+        found = found.filter(pk__lt=Subscriber.number_of(before))
+    people = list(found.order_by("-pk")[: _PAGE + 1])
+    context = {
+        "people": people[:_PAGE],
+        "next": people[_PAGE - 1].public_id if len(people) > _PAGE else None,
+        "is_first": not before,
+        "total": total,
+        "filters": filters,
+        "is_filtered": any(filters.values()),
+        "segments": Segment.objects.of(request.tenant).filter(application=application).order_by("name")[:200],
+    }
+    return render(request, "dashboard/audience/subscribers.html", context)
+
+
+def _filters(request: DashboardRequest) -> dict[str, str]:
+    return {name: request.GET.get(name, "").strip() for name in ("search", "tag", "segment_id")}
+
+
+@page("audience.read", in_scope=False)
+@require_safe
+def export(request: DashboardRequest) -> HttpResponseBase:
+    pages = subscriber_pages(tenant=request.tenant, application=chosen_application(request), filters=_filters(request))
+    return csv_response(request, "subscribers.csv", pages)
+
+
+@page("audience.read")
+@require_safe
+def subscriber(request: DashboardRequest, public_id: str) -> HttpResponse:
+    person = _people_of(request).access(public_id)
+    context = {"person": person, "attributes": rows_of(person.attributes)}
+    return render(request, "dashboard/audience/subscriber.html", context)
+
+
+@page("audience.write")
+@require_http_methods(["GET", "POST"])
+def create(request: DashboardRequest) -> HttpResponse:
+    application = chosen_application(request)
+    form = SubscriberForm(request.POST or None)
+    rows = typed_rows(request.POST)
+    if form.is_valid():
+        external_id = form.cleaned_data["external_id"]
+        if Subscriber.objects.in_application(application).filter(external_id=external_id).exists():
+            form.add_error("external_id", _("Somebody has this external id already."))
+        elif (person := _saved(request, form, rows, known=None)) is not None:
+            messages.success(request, _("The subscriber is added."))
+            return redirect("dashboard:subscriber", person.public_id)
+    return _form_page(request, form, rows)
+
+
+@page("audience.write")
+@require_http_methods(["GET", "POST"])
+def edit(request: DashboardRequest, public_id: str) -> HttpResponse:
+    person = _people_of(request).access(public_id)
+    initial = {
+        "external_id": person.external_id,
+        "language": person.language,
+        "timezone": person.timezone,
+        "tags": ", ".join(person.tags),
+    }
+    form = SubscriberForm(request.POST or None, initial=initial)
+    form.fields["external_id"].disabled = True
+    rows = typed_rows(request.POST) if request.method == "POST" else rows_of(person.attributes)
+    if form.is_valid() and _saved(request, form, rows, known=person) is not None:
+        messages.success(request, _("The changes are saved."))
+        return redirect("dashboard:subscriber", person.public_id)
+    return _form_page(request, form, rows, person)
+
+
+def _saved(
+    request: DashboardRequest, form: SubscriberForm, rows: list[AttributeRow], *, known: Subscriber | None
+) -> Subscriber | None:
+    """The row as it is now, or None when the form says what is wrong. A line taken away removes its attribute."""
+    removed = dict.fromkeys(known.attributes) if known else {}
+    try:
+        person = {**form.person(), "attributes": {**removed, **attributes_in(rows)}}
+        saved, _created = upsert_subscriber(
+            tenant=request.tenant, application=chosen_application(request), person=person
+        )
+    except ValidationError as error:
+        form.add_error(None, error)
+    except HouseError as error:
+        add_errors(form, error)
+    else:
+        return saved
+    return None
+
+
+def _form_page(
+    request: DashboardRequest, form: SubscriberForm, rows: list[AttributeRow], person: Subscriber | None = None
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "rows": [*rows, AttributeRow()],
+        "blank": AttributeRow(),
+        "kinds": ATTRIBUTE_KINDS,
+        "timezones": sorted(timezones()),
+        "person": person,
+    }
+    return render(request, "dashboard/audience/subscriber_form.html", context)
+
+
+@page("audience.write")
+@require_POST
+def delete(request: DashboardRequest, public_id: str) -> HttpResponse:
+    delete_subscriber(tenant=request.tenant, subscriber=_people_of(request).access(public_id))
+    messages.success(request, _("The subscriber is deleted."))
+    return redirect("dashboard:subscriber-list")
+
+
+def _people_of(request: DashboardRequest) -> TenantQuerySet[Subscriber]:
+    return Subscriber.objects.in_application(chosen_application(request))
