@@ -35,7 +35,7 @@
   const source = document.getElementById(builder.dataset.source);
   const asJson = document.getElementById("as-json");
   const part = (element, name) => element.querySelector(`:scope > [data-part=${name}], :scope > * > [data-part=${name}]`);
-  const kindOf = (value) => (typeof value === "string" ? "text" : typeof value);
+  const kindOf = (value) => (typeof value === "string" ? "text" : typeof value); // text, number or boolean
 
   /** A rule this builder cannot show without changing it. */
   class NotShowable extends Error {}
@@ -56,6 +56,7 @@
     const many = relation === "in";
     const values = many ? value : [value];
     const kind = values[0] === undefined || values[0] === null ? "text" : kindOf(values[0]);
+    if (values.some((one) => Number.isInteger(one) && !Number.isSafeInteger(one))) throw new NotShowable();
     if (many && values.some((one) => kindOf(one) !== kind || String(one).includes(",") || String(one).trim() !== String(one))) throw new NotShowable();
     part(rule, "field").value = field;
     part(rule, "key").value = key;
@@ -87,7 +88,8 @@
     part(rule, "truth").hidden = bare || !isTruth;
     const value = part(rule, "value");
     value.hidden = bare || isTruth;
-    value.inputMode = kind.value === "number" ? "decimal" : "text";
+    value.type = kind.value === "number" && relation.value !== "in" ? "number" : "text";
+    value.step = "any";
     value.dataset.one ??= value.placeholder;
     value.placeholder = relation.value === "in" ? value.dataset.many : value.dataset.one;
     return rule;
@@ -110,11 +112,12 @@
     return leaf;
   }
 
-  /** A number that cannot be read stays a text, and the server says what is wrong with it. */
+  /** null for what is no number: the server says so. */
   function typed(rule, text) {
     const kind = part(rule, "kind").hidden ? "text" : part(rule, "kind").value;
     if (kind === "boolean") return text === "true";
-    return kind === "number" && text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+    if (kind === "text") return text;
+    return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : null;
   }
 
   function changed() {
