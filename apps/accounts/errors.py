@@ -5,6 +5,12 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.errors import Category, HouseError
 
 
+class WrongCredentials(HouseError):
+    category = Category.UNAUTHENTICATED
+    code = "wrong_credentials"
+    default_message = _("This e-mail address and password do not go together.")
+
+
 class WrongPassword(HouseError):
     category = Category.UNAUTHENTICATED
     code = "wrong_password"

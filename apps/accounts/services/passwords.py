@@ -36,7 +36,7 @@ def spend_hashing_time(password: str) -> None:
 
 def change_password(request: HttpRequest, *, user: User, current: str, new: str) -> None:
     """Raises WrongPassword, TooManyGuesses, InvalidInput. The session that asks goes on, all others end."""
-    sessions.check_password(request, email=user.email, password=current)
+    sessions.confirm_password(request, user=user, password=current)
     require_good_password(new, user=user, field="new_password")
     user.set_password(new)
     user.save(update_fields=["password"])

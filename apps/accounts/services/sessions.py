@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.accounts import mfa, throttling
-from apps.accounts.errors import WrongPassword
+from apps.accounts.errors import WrongCredentials, WrongPassword
 from apps.accounts.models import Authenticator, Session, User
 from apps.accounts.session_store import IP_KEY, SIGNED_IN_KEY, USER_AGENT_KEY, hash_key
 from apps.core.addresses import client_ip, network_of
@@ -30,7 +30,7 @@ class OpenSession:
 
 
 def check_password(request: HttpRequest, *, email: str, password: str) -> User:
-    """The active person with this address and password. Raises WrongPassword, TooManyGuesses.
+    """The active person with this address and password. Raises WrongCredentials, TooManyGuesses.
 
     Unknown addresses cost the same hashing and count the same (django-axes, per address and IP), so neither the answer
     nor its time tells them apart. When axes has locked the pair, its lock-out page replaces the answer.
@@ -38,8 +38,16 @@ def check_password(request: HttpRequest, *, email: str, password: str) -> User:
     throttling.spend(throttling.SIGN_INS, network_of(client_ip(request)))
     user = authenticate(request, username=email.lower(), password=password)
     if not isinstance(user, User):
-        raise WrongPassword
+        raise WrongCredentials
     return user
+
+
+def confirm_password(request: HttpRequest, *, user: User, password: str) -> None:
+    """The same question to somebody known, under the same limits. Raises WrongPassword, TooManyGuesses."""
+    try:
+        check_password(request, email=user.email, password=password)
+    except WrongCredentials:
+        raise WrongPassword from None
 
 
 def begin_sign_in(request: HttpRequest, *, user: User) -> bool:

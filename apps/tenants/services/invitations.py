@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from apps.accounts.models import User
 from apps.accounts.services.mail import send_mail
@@ -138,7 +138,11 @@ def join_by_invitation(*, token: str, name: str, password: str) -> Membership:
     name = require_name(name, limit=150)
     require_good_password(password, user=User(email=record.email, name=name))
     with transaction.atomic():
-        user = User.objects.create_user(record.email, password, name=name)
+        try:
+            with transaction.atomic():
+                user = User.objects.create_user(record.email, password, name=name)
+        except IntegrityError:  # the same link, opened twice at once
+            raise InvitedSomebodyElse from None
         return accept_invitation(token=token, user=user)
 
 

@@ -16,7 +16,8 @@ from apps.tenants.services.audit import record_audit
 
 def change_role(*, tenant: Tenant, actor: Membership, membership: Membership, role: Role) -> Membership:
     """Raises RoleNotGrantable, LastOwner. The same role again changes nothing."""
-    before = Role(_locked(tenant, membership).role)
+    actor, membership = _locked(tenant, actor, membership)
+    before = Role(membership.role)
     if before == role:
         return membership
     require_may_grant(actor, before, role)
@@ -35,7 +36,8 @@ def change_role(*, tenant: Tenant, actor: Membership, membership: Membership, ro
 
 def remove_member(*, tenant: Tenant, actor: Membership, membership: Membership) -> None:
     """Ends the membership, at once for every open page. Raises RoleNotGrantable, LastOwner."""
-    role = Role(_locked(tenant, membership).role)
+    actor, membership = _locked(tenant, actor, membership)
+    role = Role(membership.role)
     require_may_grant(actor, role)
     if role == Role.OWNER:
         _require_another_owner(tenant, membership)
@@ -65,12 +67,15 @@ def factor_is_required(user: User) -> bool:
     return any(record.role in MFA_ROLES or record.requires_mfa for record in memberships_of(user))
 
 
-def _locked(tenant: Tenant, membership: Membership) -> Membership:
-    """All memberships of the tenant are locked in one order: two owners demoting each other must see one another."""
-    rows = {row.pk: row for row in Membership.objects.of(tenant).select_for_update().order_by("pk")}
-    if membership.pk not in rows:
+def _locked(tenant: Tenant, actor: Membership, membership: Membership) -> tuple[Membership, Membership]:
+    """Both as they are now. All memberships of the tenant are locked in one order, so that two owners who demote each
+    other come one after the other, and the second one finds itself gone. Raises NotFound.
+    """
+    locked = Membership.objects.of(tenant).select_for_update(of=("self",)).select_related("user").order_by("pk")
+    rows = {row.pk: row for row in locked}
+    if actor.pk not in rows or membership.pk not in rows:
         raise NotFound
-    return rows[membership.pk]
+    return rows[actor.pk], rows[membership.pk]
 
 
 def _require_another_owner(tenant: Tenant, membership: Membership) -> None:

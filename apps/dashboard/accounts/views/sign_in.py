@@ -94,7 +94,7 @@ def _answer(request: HttpRequest, challenge: Challenge, given: dict[str, Any]) -
     throttling.spend(throttling.CODES_OF_PERSON, user.public_id)
     throttling.spend(throttling.CODES_FROM_NETWORK, network_of(client_ip(request)))
     if challenge.kind == "password":
-        sessions.check_password(request, email=user.email, password=given["password"])
+        sessions.confirm_password(request, user=user, password=given["password"])
         sessions.prove_again(request)
         return
     recovery = challenge.kind == "recovery"
