@@ -18,7 +18,7 @@ from apps.accounts.models import Authenticator, User
 
 #: How long a proof opens dangerous actions.
 FRESH_FOR = timedelta(minutes=5)
-_PROVED_KEY = "proved_at"
+PROVED_KEY = "proved_at"
 
 
 def has_factor(user: User) -> bool:
@@ -32,28 +32,28 @@ def is_verified(request: HttpRequest) -> bool:
 
 def is_fresh(request: HttpRequest) -> bool:
     """Whether the person proved themselves within the last five minutes, by the strongest means they have."""
-    proved_at = request.session.get(_PROVED_KEY, 0)
+    proved_at = request.session.get(PROVED_KEY, 0)
     return bool(request.user.is_authenticated and 0 <= time.time() - proved_at <= FRESH_FOR.total_seconds())
 
 
 def note_code(request: HttpRequest, authenticator: Authenticator) -> None:
     """An authenticator's code was right: the session is verified and fresh."""
     otp_login(request, authenticator)
-    request.session[_PROVED_KEY] = time.time()
+    request.session[PROVED_KEY] = time.time()
 
 
 def note_recovery(request: HttpRequest, authenticator: Authenticator) -> None:
     """A recovery code stood in for the authenticator: verified, but never fresh."""
     otp_login(request, authenticator)
-    request.session.pop(_PROVED_KEY, None)
+    request.session.pop(PROVED_KEY, None)
 
 
 def note_password(request: HttpRequest) -> None:
     """The password was right. For somebody without an authenticator there is nothing stronger to ask."""
-    request.session[_PROVED_KEY] = time.time()
+    request.session[PROVED_KEY] = time.time()
 
 
 def forget(request: HttpRequest) -> None:
     """The person's last factor is gone, and what it proved with it."""
     request.session.pop(DEVICE_ID_SESSION_KEY, None)
-    request.session.pop(_PROVED_KEY, None)
+    request.session.pop(PROVED_KEY, None)

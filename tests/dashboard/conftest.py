@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.test import Client
 from django_otp import DEVICE_ID_SESSION_KEY
 
+from apps.accounts.mfa import PROVED_KEY
 from apps.accounts.models import Authenticator, User
 from apps.tenants.models import Membership, Tenant
 from apps.tenants.permissions import Role
@@ -19,7 +22,17 @@ def member_client(tenant: Tenant, role: Role) -> Client:
         Membership.objects.create(tenant=tenant, user=user, role=role)
     client = Client()
     client.force_login(user)
+    _prove(client)
     return client
+
+
+def _prove(client: Client, authenticator: Authenticator | None = None) -> None:
+    """As if the person had just given their code, or their password when they have no authenticator."""
+    session = client.session
+    session[PROVED_KEY] = time.time()
+    if authenticator is not None:
+        session[DEVICE_ID_SESSION_KEY] = authenticator.persistent_id
+    session.save()
 
 
 @pytest.fixture
@@ -40,7 +53,5 @@ def owner_client(tenant: Tenant, owner: User) -> Client:
     )
     client = Client()
     client.force_login(owner)
-    session = client.session
-    session[DEVICE_ID_SESSION_KEY] = authenticator.persistent_id
-    session.save()
+    _prove(client, authenticator)
     return client

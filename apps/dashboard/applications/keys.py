@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
+from apps.dashboard.accounts.step_up import fresh_factor
 from apps.dashboard.applications import shown_once
 from apps.dashboard.applications.forms import ApiKeyForm, scopes_of_role
 from apps.dashboard.forms import add_errors
@@ -19,6 +20,7 @@ from apps.tenants.services import add_credential, create_api_key, revoke_api_key
 
 @page("keys.write")
 @require_POST
+@fresh_factor
 def credential_add(request: DashboardRequest, public_id: str) -> HttpResponse:
     application = Application.objects.of(request.tenant).access(public_id)
     made = add_credential(tenant=request.tenant, application=application, actor=request.user.public_id)
@@ -38,6 +40,7 @@ def credential_revoke(request: DashboardRequest, public_id: str, credential_id: 
 
 @page("keys.write")
 @require_http_methods(["GET", "POST"])
+@fresh_factor
 def api_key_create(request: DashboardRequest, public_id: str) -> HttpResponse:
     application = Application.objects.of(request.tenant).access(public_id)
     allowed = scopes_of_role(request.membership.role)
