@@ -48,7 +48,9 @@ def sparkline(values: Sequence[int], *, title: str, description: str, series: in
     """A small line without axes, for a card."""
     width, height, top = 120, 32, max([*values, 1])
     step = width / max(1, len(values) - 1)
-    points = " ".join(f"{n * step:.1f},{height - 1 - value / top * (height - 2):.1f}" for n, value in enumerate(values))
+    points = " ".join(
+        f"{_short(n * step)},{_short(height - 1 - value / top * (height - 2))}" for n, value in enumerate(values)
+    )
     return _framed(
         [format_html('<polyline class="series-{}" points="{}"></polyline>', series, points)],
         title, description, width, height,
@@ -87,13 +89,18 @@ def _framed(
     )
 
 
+def _short(length: float) -> str:
+    """A tenth of a unit is finer than anybody sees."""
+    return f"{length:.1f}"
+
+
 def _y(value: float, top: int) -> float:
     return _TOP + (1 - value / top) * (_HEIGHT - _TOP - _BOTTOM)
 
 
 def _line(css: str, y: float) -> SafeString:
     return format_html(
-        '<line class="{}" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"></line>', css, _LEFT, _WIDTH - _RIGHT, y, y
+        '<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"></line>', css, _LEFT, _WIDTH - _RIGHT, _short(y), _short(y)
     )
 
 
@@ -104,7 +111,9 @@ def _grid(top: int) -> SafeString:
         y = _y(value, top)
         parts.append(_line("grid" if n else "axis", y))
         parts.append(
-            format_html('<text x="{}" y="{:.1f}" text-anchor="end">{}</text>', _LEFT - 6, y + 4, short_number(value))
+            format_html(
+                '<text x="{}" y="{}" text-anchor="end">{}</text>', _LEFT - 6, _short(y + 4), short_number(value)
+            )
         )
     return mark_safe("".join(parts))  # noqa: S308  (escaped above)
 
@@ -113,12 +122,12 @@ def _column(bar: Bar, n: int, step: float, top: int, series: int) -> SafeString:
     width = max(1.0, step * 0.72)
     height = _y(0, top) - _y(bar.value, top)
     return format_html(
-        '<rect class="series-{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="2"><title>{}</title></rect>',
+        '<rect class="series-{}" x="{}" y="{}" width="{}" height="{}" rx="2"><title>{}</title></rect>',
         series,
-        _LEFT + n * step + (step - width) / 2,
-        _y(bar.value, top),
-        width,
-        max(height, 1.0 if bar.value else 0.0),
+        _short(_LEFT + n * step + (step - width) / 2),
+        _short(_y(bar.value, top)),
+        _short(width),
+        _short(max(height, 1.0 if bar.value else 0.0)),
         bar.text,
     )
 
@@ -128,6 +137,6 @@ def _labels(labels: Sequence[str], step: float) -> SafeString:
     every = max(1, math.ceil(_LABEL_WIDTH / step))
     return format_html_join(
         "",
-        '<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>',
-        ((_LEFT + (n + 0.5) * step, _HEIGHT - 6, label) for n, label in enumerate(labels) if n % every == 0),
+        '<text x="{}" y="{}" text-anchor="middle">{}</text>',
+        ((_short(_LEFT + (n + 0.5) * step), _HEIGHT - 6, label) for n, label in enumerate(labels) if n % every == 0),
     )

@@ -1,0 +1,118 @@
+"""The usage report as the page and its CSV show it: figures laid out by day and meter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.billing.meters import METERS, Aggregation, Meter
+from apps.billing.queries import Grain, UsageFigure, span_of_days, usage_report
+from apps.dashboard.charts import Bar, bar_chart
+from apps.tenants.models import Application, Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to report. first and last day are both included, in the tenant's zone."""
+
+    tenant: Tenant
+    first: date
+    last: date
+    application: Application | None
+    meters: Sequence[Meter]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.tenant.timezone)
+
+    @property
+    def days(self) -> list[date]:
+        return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
+
+    def figures(self, grain: Grain, *, by_application: bool = False) -> list[UsageFigure]:
+        start, end = span_of_days(self.first, self.last, self.zone)
+        return usage_report(
+            tenant=self.tenant,
+            start=start,
+            end=end,
+            grain=grain,
+            meters=[meter.name for meter in self.meters],
+            application_id=self.application.pk if self.application else None,
+            by_application=by_application,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MeterChart:
+    """One meter over the days. total: the sum, or the largest level."""
+
+    meter: Meter
+    total: int
+    svg: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """quantities: one per meter of the report, in its order."""
+
+    day: date
+    quantities: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    charts: list[MeterChart]
+    rows: list[DayRow]
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(chart.total for chart in self.charts)
+
+
+def report_of(asked: Asked) -> Report:
+    """Everything the page shows of a range of days. Days without usage are zeros; the newest day comes first."""
+    found = {
+        (figure.meter, figure.at.astimezone(asked.zone).date()): figure.quantity for figure in asked.figures(Grain.DAY)
+    }
+    by_meter = {meter.name: [found.get((meter.name, day), 0) for day in asked.days] for meter in asked.meters}
+    rows = [DayRow(day, list(values)) for day, *values in zip(asked.days, *by_meter.values(), strict=True)]
+    charts = [_chart(meter, asked.days, by_meter[meter.name]) for meter in asked.meters]
+    return Report(charts, rows[::-1])
+
+
+def _chart(meter: Meter, days: list[date], values: list[int]) -> MeterChart:
+    total = max(values) if meter.aggregation is Aggregation.MAX else sum(values)
+    bars = [
+        Bar(date_format(day, "MONTH_DAY_FORMAT"), value, f"{date_format(day)}: {intcomma(value)}")
+        for day, value in zip(days, values, strict=True)
+    ]
+    description = ngettext(
+        "%(count)d day, at most %(most)s on one day.", "%(count)d days, at most %(most)s on one day.", len(days)
+    ) % {"count": len(days), "most": intcomma(max(values))}
+    series = 1 + list(METERS).index(meter.name) % 4
+    return MeterChart(meter, total, bar_chart(bars, title=str(meter.title), description=description, series=series))
+
+
+def csv_rows(asked: Asked, applications: Sequence[Application]) -> Iterator[list[str]]:
+    """A header, then one row per day, meter and application with usage, oldest first."""
+    names = {application.pk: application for application in applications}
+    yield [_("day"), _("meter"), _("unit"), _("application id"), _("application"), _("quantity")]
+    for figure in asked.figures(Grain.DAY, by_application=True):
+        application = names.get(figure.application_id or 0)
+        meter = METERS[figure.meter]
+        yield [
+            figure.at.astimezone(asked.zone).date().isoformat(),
+            meter.name,
+            str(meter.unit),
+            application.application_id if application else "",
+            application.name if application else "",
+            str(figure.quantity),
+        ]

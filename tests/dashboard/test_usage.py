@@ -1,0 +1,132 @@
+"""The usage page and its CSV."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from apps.billing.records import UsageRecordIn
+from apps.billing.services import record_usage, set_plan
+from apps.dashboard.csv import safe_cell
+from apps.tenants.models import Application, Tenant
+from apps.tenants.permissions import Role
+from apps.tenants.scope import tenant_scope
+from tests.dashboard.conftest import member_client
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def at_noon(tenant: Tenant) -> Any:
+    with time_machine.travel(NOON, tick=False):
+        yield
+
+
+@pytest.fixture
+def reader(tenant: Tenant) -> Client:
+    return member_client(tenant, Role.ANALYST)
+
+
+def use(tenant: Tenant, quantity: int, *, meter: str = "messages.published", application: int | None = None) -> None:
+    with tenant_scope(tenant):
+        record_usage([UsageRecordIn(meter, f"{meter}:{application}", quantity, NOON, application)], tenant=tenant)
+
+
+def text_of(client: Client, url: str = "/usage/") -> str:
+    answer = client.get(url)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_the_page_shows_use_limits_and_cost_of_the_running_period(reader: Client, tenant: Tenant) -> None:
+    with tenant_scope(tenant):
+        set_plan(tenant=tenant, code="pay-as-you-go", limits={"campaign.sends": 250_000})
+    use(tenant, 200_000, meter="campaign.sends")
+    page = text_of(reader)
+    assert "€5.00" in page
+    assert "Pay as you go" in page
+    assert '<progress class="bar warn" value="200000" max="250000"' in page
+    assert "€0.00005" in page
+
+
+def test_the_page_draws_a_chart_per_meter_and_lists_its_figures(reader: Client, tenant: Tenant) -> None:
+    use(tenant, 1_234)
+    page = text_of(reader, "/usage/?start=2026-05-19&end=2026-05-20&meter=messages.published")
+    assert page.count('<svg class="chart"') == 1
+    assert "<title>May 20, 2026: 1,234</title>" in page
+    assert '<td class="number">1,234</td>' in page
+    assert "style=" not in page
+
+
+def test_an_unused_period_says_what_to_do(reader: Client) -> None:
+    assert "Nothing was used in these days" in text_of(reader)
+
+
+def test_the_application_filter_leaves_out_the_others(reader: Client, tenant: Tenant, application: Application) -> None:
+    use(tenant, 40, application=application.pk)
+    use(tenant, 5)
+    assert '<td class="number">45</td>' in text_of(reader)
+    assert '<td class="number">40</td>' in text_of(reader, f"/usage/?application={application.public_id}")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "start=2026-05-20&end=2026-05-19",
+        "start=2020-01-01&end=2026-05-19",
+        "start=yesterday",
+        "end=9999-12-31",
+        "start=0001-01-01",
+        "meter=messages.dreamt",
+        "application=app_0000000000000000000000",
+    ],
+)
+@pytest.mark.parametrize("url", ["/usage/", "/usage/export.csv"])
+def test_a_bad_filter_is_explained_on_the_page(reader: Client, url: str, query: str) -> None:
+    answer = reader.get(f"{url}?{query}")
+    assert answer.status_code == 400
+    assert "errorlist" in answer.content.decode()
+
+
+def test_the_csv_has_a_row_per_day_meter_and_application(
+    reader: Client, tenant: Tenant, application: Application
+) -> None:
+    with tenant_scope(tenant):
+        application.changed(name='=HYPERLINK("http://evil.example")')
+    use(tenant, 7, application=application.pk)
+    use(tenant, 5)
+    answer = reader.get("/usage/export.csv?start=2026-05-20&end=2026-05-20")
+    assert answer["Content-Disposition"] == 'attachment; filename="usage-2026-05-20-2026-05-20.csv"'
+    rows = list(csv.reader(answer.getvalue().decode("utf-8-sig").splitlines()))
+    assert rows == [
+        ["day", "meter", "unit", "application id", "application", "quantity"],
+        ["2026-05-20", "messages.published", "publication × channel", "", "", "5"],
+        [
+            "2026-05-20",
+            "messages.published",
+            "publication × channel",
+            application.application_id,
+            '\'=HYPERLINK("http://evil.example")',
+            "7",
+        ],
+    ]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+def test_a_cell_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
+    assert safe_cell(text) == f"'{text}"
+
+
+def test_a_neighbour_sees_neither_usage_nor_application(
+    tenant: Tenant, other_tenant: Tenant, application: Application
+) -> None:
+    use(tenant, 4_321, application=application.pk)
+    stranger = member_client(other_tenant, Role.ANALYST)
+    assert "4,321" not in text_of(stranger)
+    assert stranger.get(f"/usage/?application={application.public_id}").status_code == 400
