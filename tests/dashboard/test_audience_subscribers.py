@@ -174,8 +174,8 @@ def _rows(content: bytes) -> list[list[str]]:
 
 _EXPORTED = [
     ["external_id", "language", "timezone", "tags", "age", "list", "note", "ok", "text"],
-    ["'=1-1", "", "", "'+vip;b", "-5", '["a"]', "'=HYPERLINK(1)", "true", 'line\nbreak, "q"'],
     ["'-plain", "en", "UTC", "", "", "", "", "", ""],
+    ["'=1-1", "", "", "'+vip;b", "-5", '["a"]', "'=HYPERLINK(1)", "true", 'line\nbreak, "q"'],
 ]
 
 
