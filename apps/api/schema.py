@@ -44,7 +44,7 @@ class ApiSchema(AutoSchema):
     def get_summary(self) -> str:
         return self._docstring.partition(". ")[0].partition("\n\n")[0].rstrip(".")
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         return self._docstring.partition("\n\n")[2]
 
     @property

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from apps.audience.services.segments import create_segment
+from apps.audience.services.subscribers import upsert_subscriber
+from apps.campaigns.services import create_campaign
+from apps.campaigns.services.editing import Plan
 from apps.core import ids
+from apps.messaging.services import accept_message, create_template
 from apps.tenants.models import Application, Tenant
 from apps.tenants.services import create_api_key
 
 Maker = Callable[[Tenant, Application], str]
+
+CONTENT = {"en": {"title": "Hello", "body": "{{ subscriber.name }}"}}
 
 
 def _api_key(tenant: Tenant, application: Application) -> str:
@@ -19,10 +26,42 @@ def _api_key(tenant: Tenant, application: Application) -> str:
     return made.api_key.public_id
 
 
+def _subscriber(tenant: Tenant, application: Application) -> str:
+    person = {"external_id": "somebody", "language": "en"}
+    subscriber, _created = upsert_subscriber(tenant=tenant, application=application, person=person)
+    return subscriber.external_id
+
+
+def _segment(tenant: Tenant, application: Application) -> str:
+    rules = {"field": "attribute", "key": "plan", "relation": "=", "value": "pro"}
+    return create_segment(tenant=tenant, application=application, name="Pro", rules=rules).public_id
+
+
+def _template(tenant: Tenant, application: Application) -> str:
+    return create_template(tenant=tenant, application=application, name="Hello", content=CONTENT).public_id
+
+
+def _message(tenant: Tenant, application: Application) -> str:
+    recipient = _subscriber(tenant, application)
+    return accept_message(
+        tenant=tenant, application=application, content=CONTENT, routes=["console"], external_ids=[recipient]
+    ).public_id
+
+
+def _campaign(tenant: Tenant, application: Application) -> str:
+    plan = Plan(name="Sale", audience={"all": True}, routes=["console"], content=CONTENT)
+    return create_campaign(tenant=tenant, application=application, plan=plan).public_id
+
+
 #: Called inside the tenant's scope.
 MAKERS: dict[str, Maker] = {
     "api_key_id": _api_key,
     "application_id": lambda tenant, application: application.application_id,
+    "campaign_id": _campaign,
+    "external_id": _subscriber,
+    "message_id": _message,
+    "segment_id": _segment,
+    "template_id": _template,
 }
 
 
