@@ -16,8 +16,8 @@ from drf_spectacular.renderers import OpenApiJsonRenderer
 def _document() -> bytes:
     """Generated once per process: it depends on nothing but the code."""
     with translation.override("en"):
-        schema = SchemaGenerator().get_schema(public=True)
-    rendered: bytes = OpenApiJsonRenderer().render(schema)  # type: ignore[no-untyped-call]
+        schema = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+    rendered: bytes = OpenApiJsonRenderer().render(schema)
     return rendered
 
 
