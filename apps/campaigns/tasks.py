@@ -6,13 +6,13 @@ from celery import shared_task
 
 from apps.campaigns import planning
 from apps.campaigns.services import running
-from apps.messaging.bell import PLAN, START, ring
+from apps.messaging.bell import PLAN, ring
 
 #: Seconds of planning per task, so that other work gets its turn.
 _WORK = 2.0
 
 
-@shared_task(name=START)
+@shared_task(name="campaigns.tick")
 def tick(**_unknown: object) -> None:
     """Starts what is due, finishes what has ended, and rings for runs that nobody plans."""
     running.start_due_campaigns()
@@ -21,7 +21,7 @@ def tick(**_unknown: object) -> None:
         ring(PLAN)
 
 
-@shared_task(name=PLAN)
+@shared_task(name="campaigns.plan")
 def plan(**_unknown: object) -> None:
     if planning.plan_started_runs(seconds=_WORK):
         ring(PLAN)

@@ -199,4 +199,5 @@ def move_to_later(claim: Claim, ids: Collection[int], *, seconds: float) -> None
 def _execute(statement: str, values: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return cursor.rowcount
+        changed: int = cursor.rowcount
+    return changed

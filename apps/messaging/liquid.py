@@ -20,11 +20,11 @@ OUTPUT_LIMIT = 16 * 1024
 _WIDTH = re.compile(r"%[^a-zA-Z%]*\d")
 
 
-class Unbounded(FilterArgumentError):  # type: ignore[misc]  # the library is untyped
+class Unbounded(FilterArgumentError):
     """A filter was asked for more than it may give."""
 
 
-class TenantEnvironment(Environment):  # type: ignore[misc]  # the library is untyped
+class TenantEnvironment(Environment):
     loop_iteration_limit = LOOP_LIMIT
     local_namespace_limit = VALUE_LIMIT
     output_stream_limit = OUTPUT_LIMIT

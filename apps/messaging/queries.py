@@ -27,10 +27,10 @@ def counts_of_all(messages: list[Message]) -> dict[int, Counts]:
         Chunk.objects.of(messages[0].tenant_id)
         .filter(message__in=messages)
         .order_by()
-        .values("message_id")
+        .values_list("message_id")
         .annotate(**{f"all_{name}": Sum(name) for name in _KEPT})
     )
-    found = {row["message_id"]: Counts(**{name: row[f"all_{name}"] for name in _KEPT}) for row in rows}
+    found = {message_id: Counts(*sums) for message_id, *sums in rows}
     return {message.pk: found.get(message.pk, Counts()) for message in messages}
 
 

@@ -11,7 +11,7 @@ from apps.messaging.bell import SEND, ring
 _WORK = 2.0
 
 
-@shared_task(name=SEND)
+@shared_task(name="messaging.send")
 def send(**_unknown: object) -> None:
     if sending.send_due_chunks(seconds=_WORK):
         ring(SEND)

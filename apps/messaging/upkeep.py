@@ -32,7 +32,8 @@ def end_messages() -> int:
     """Ends every message whose deliveries all have their outcome. Answers how many."""
     with all_tenants(CrossTenantRole.DISPATCH), connection.cursor() as cursor:
         cursor.execute(_END)
-        return cursor.rowcount
+        ended: int = cursor.rowcount
+    return ended
 
 
 def idle_chunks() -> int:

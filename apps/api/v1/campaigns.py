@@ -48,7 +48,7 @@ class _WithCounts(serializers.ListSerializer[Campaign]):
 
     def to_representation(self, data: Any) -> list[Any]:
         campaigns = list(data)
-        self.child.context["counts"] = counts_of_campaigns(campaigns)  # type: ignore[union-attr]
+        self._context = {"counts": counts_of_campaigns(campaigns)}
         return super().to_representation(campaigns)
 
 

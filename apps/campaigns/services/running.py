@@ -101,4 +101,5 @@ def finish_ended_campaigns() -> int:
     """A campaign is sent when its message has ended. Answers how many are now."""
     with all_tenants(CrossTenantRole.DISPATCH), connection.cursor() as cursor:
         cursor.execute(_FINISH)
-        return cursor.rowcount
+        finished: int = cursor.rowcount
+    return finished

@@ -1,0 +1,1 @@
+"""Campaigns: planning, reviewing, scheduling, following."""

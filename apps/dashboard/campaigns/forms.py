@@ -1,0 +1,129 @@
+"""Forms of campaigns. They check shape; rules live in the services."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.audience.models import Segment
+from apps.campaigns.models import Campaign
+from apps.dashboard.access import DashboardRequest
+from apps.messaging.models import Template
+from apps.messaging.states import UnknownPolicy
+from apps.providers.registry import provider_names
+
+_PEOPLE = [("all", _("Everyone")), ("segment", _("A segment")), ("ids", _("Named subscribers"))]
+_WORDS = [("own", _("Write them here")), ("template", _("Take a template’s"))]
+_POLICIES = [
+    (UnknownPolicy.AT_MOST_ONCE, _("Never twice: leave it, marked as unknown")),
+    (UnknownPolicy.AT_LEAST_ONCE, _("Rather twice than never: send it again")),
+]
+_ROUTES = {"realtime": _("Live, over the open connection"), "console": _("Log of the server (for trying out)")}
+
+
+class CampaignForm(forms.Form):
+    """A plan, except the words. Choices belong to the current application."""
+
+    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("Only your team sees it."))
+    people = forms.ChoiceField(label=_("Who gets it"), choices=_PEOPLE, widget=forms.RadioSelect, initial="all")
+    segment = forms.ChoiceField(label=_("Segment"), required=False)
+    external_ids = forms.CharField(
+        label=_("External ids"), required=False, max_length=200_000, widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("One per line."),
+    )  # fmt: skip
+    source = forms.ChoiceField(label=_("Words"), choices=_WORDS, widget=forms.RadioSelect, initial="own")
+    template = forms.ChoiceField(label=_("Template"), required=False)
+    routes = forms.MultipleChoiceField(
+        label=_("How it is delivered"), widget=forms.CheckboxSelectMultiple, initial=["realtime"],
+        help_text=_("Tried in this order until one reaches the person."),
+    )  # fmt: skip
+    unknown_policy = forms.ChoiceField(
+        label=_("If a crash leaves it open whether somebody got it"), choices=_POLICIES, widget=forms.RadioSelect,
+        initial=UnknownPolicy.AT_MOST_ONCE,
+    )  # fmt: skip
+
+    def __init__(self, data: Any, request: DashboardRequest, campaign: Campaign | None = None) -> None:
+        super().__init__(data, initial=_initial(campaign) if campaign else None)
+        segments = Segment.objects.of(request.tenant).filter(application=request.application).order_by("name")
+        templates = Template.objects.of(request.tenant).filter(application=request.application).order_by("name")
+        self._choose("segment", [(segment.public_id, segment.name) for segment in segments])
+        self._choose("template", [(template.public_id, template.name) for template in templates])
+        ordered = sorted(provider_names(), key=lambda name: (name != "realtime", name == "console", name))
+        self._choose("routes", [(name, _ROUTES.get(name, name)) for name in ordered])
+
+    def _choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = self.cleaned_data
+        if cleaned.get("people") == "segment" and not cleaned.get("segment"):
+            self.add_error("segment", _("Choose a segment."))
+        if cleaned.get("people") == "ids" and not cleaned.get("external_ids"):
+            self.add_error("external_ids", _("Name at least one subscriber."))
+        if cleaned.get("source") == "template" and not cleaned.get("template"):
+            self.add_error("template", _("Choose a template."))
+        return cleaned
+
+    @property
+    def audience(self) -> dict[str, Any]:
+        people = self.cleaned_data["people"]
+        if people == "segment":
+            return {"segment_id": self.cleaned_data["segment"]}
+        if people == "ids":
+            return {"external_ids": list(dict.fromkeys(self.cleaned_data["external_ids"].split()))}
+        return {"all": True}
+
+
+def _initial(campaign: Campaign) -> dict[str, Any]:
+    audience = campaign.audience
+    return {
+        "name": campaign.name,
+        "people": "segment" if "segment_id" in audience else "ids" if "external_ids" in audience else "all",
+        "segment": audience.get("segment_id"),
+        "external_ids": "\n".join(audience.get("external_ids", [])),
+        "source": "template" if campaign.template else "own",
+        "template": campaign.template.public_id if campaign.template else None,
+        "routes": campaign.routes,
+        "unknown_policy": campaign.unknown_policy,
+    }
+
+
+class ScheduleForm(forms.Form):
+    """Now, or at a time in the tenant's zone."""
+
+    when = forms.ChoiceField(
+        label=_("When"), choices=[("now", _("Now")), ("later", _("At a time"))], widget=forms.RadioSelect, initial="now"
+    )
+    send_at = forms.DateTimeField(
+        label=_("Time"), required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+    )  # fmt: skip
+
+    def __init__(self, data: Any, zone: str) -> None:
+        super().__init__(data)
+        self.zone = zone
+        self.fields["send_at"].help_text = _("In the time zone of your organisation, %(zone)s.") % {"zone": zone}
+
+    def full_clean(self) -> None:
+        with timezone.override(ZoneInfo(self.zone)):
+            super().full_clean()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = self.cleaned_data
+        if cleaned.get("when") == "later" and not cleaned.get("send_at") and "send_at" not in self.errors:
+            self.add_error("send_at", _("Choose a time."))
+        return cleaned
+
+    @property
+    def instant(self) -> datetime | None:
+        """None means now."""
+        chosen: datetime | None = self.cleaned_data["send_at"]
+        return chosen if self.cleaned_data["when"] == "later" else None

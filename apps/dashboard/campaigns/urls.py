@@ -1,0 +1,22 @@
+"""Routes of campaigns."""
+
+from django.urls import path
+
+from apps.dashboard.campaigns import actions, deliveries, views
+
+urlpatterns = [
+    path("campaigns/", views.campaign_list, name="campaign-list"),
+    path("campaigns/new", views.campaign_create, name="campaign-create"),
+    path("campaigns/audience", views.audience_count, name="campaign-audience"),
+    path("campaigns/<str:public_id>/", views.campaign, name="campaign"),
+    path("campaigns/<str:public_id>/edit", views.campaign_edit, name="campaign-edit"),
+    path("campaigns/<str:public_id>/progress", views.campaign_progress, name="campaign-progress"),
+    path("campaigns/<str:public_id>/deliveries", deliveries.campaign_deliveries, name="campaign-deliveries"),
+    path("campaigns/<str:public_id>/schedule", actions.campaign_schedule, name="campaign-schedule"),
+    path("campaigns/<str:public_id>/test", actions.campaign_test, name="campaign-test"),
+    path("campaigns/<str:public_id>/pause", actions.campaign_pause, name="campaign-pause"),
+    path("campaigns/<str:public_id>/resume", actions.campaign_resume, name="campaign-resume"),
+    path("campaigns/<str:public_id>/cancel", actions.campaign_cancel, name="campaign-cancel"),
+    path("campaigns/<str:public_id>/duplicate", actions.campaign_duplicate, name="campaign-duplicate"),
+    path("campaigns/<str:public_id>/delete", actions.campaign_delete, name="campaign-delete"),
+]

@@ -1,0 +1,1 @@
+"""Templates, and the editor of words that campaigns use too."""

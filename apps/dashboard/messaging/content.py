@@ -1,0 +1,130 @@
+"""The editor of words: one small form per language, and the preview of what somebody would see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.forms import BaseFormSet, formset_factory
+from django.utils.translation import gettext_lazy as _
+
+from apps.audience.models import Subscriber
+from apps.campaigns.models import Campaign
+from apps.campaigns.simulation import Preview, preview
+from apps.core.errors import HouseError
+from apps.dashboard.access import DashboardRequest
+from apps.messaging.errors import TemplateInvalid
+from apps.messaging.recipients import recipient_of
+from apps.messaging.rendering import Content, compile_content
+
+if TYPE_CHECKING:
+    _FormSet = BaseFormSet["VariantForm"]
+else:  # at run time the class takes no parameter
+    _FormSet = BaseFormSet
+
+PREFIX = "words"
+_MOST = 50
+
+
+class VariantForm(forms.Form):
+    """The words in one language."""
+
+    language = forms.CharField(
+        label=_("Language"), max_length=35, help_text=_("A tag such as en, de, pt-BR or zh-Hans.")
+    )
+    title = forms.CharField(label=_("Title"), max_length=1_000, required=False, strip=False)
+    body = forms.CharField(
+        label=_("Text"), max_length=8_000, required=False, strip=False, widget=forms.Textarea(attrs={"rows": 5})
+    )
+    url = forms.CharField(
+        label=_("Link"), max_length=2_000, required=False, help_text=_("Where a tap leads. Optional.")
+    )
+    image_url = forms.CharField(label=_("Image address"), max_length=2_000, required=False)
+
+    @property
+    def name(self) -> str:
+        """What its tab is called."""
+        value = self["language"].value()
+        return str(value or "")
+
+
+class BaseVariants(_FormSet):
+    """Each language once. `content` is what the rooms take."""
+
+    def clean(self) -> None:
+        languages = [form.cleaned_data.get("language") for form in self.kept if form.is_valid()]
+        if len(set(languages)) != len(languages):
+            raise forms.ValidationError(_("Each language can be there once."))
+
+    @property
+    def kept(self) -> list[VariantForm]:
+        return [form for form in self.forms if form not in self.deleted_forms]
+
+    @property
+    def content(self) -> dict[str, dict[str, Any]]:
+        return {form.cleaned_data["language"]: _filled(form.cleaned_data) for form in self.kept}
+
+    def add_faults(self, error: HouseError) -> None:
+        """Puts a refusal onto the fields it names, and onto the whole what belongs to none."""
+        if not isinstance(error, TemplateInvalid):
+            self.non_form_errors().append(str(error.message))
+            return
+        by_language = {form.cleaned_data.get("language"): form for form in self.kept}
+        for fault in error.faults:
+            form = by_language.get(fault.language)
+            if form is not None and fault.field in form.fields:
+                place = _("Line %(line)s, column %(column)s") % {"line": fault.line, "column": fault.column + 1}
+                form.add_error(fault.field, f"{place}: {fault.message}")
+            else:
+                self.non_form_errors().append(f"{fault.language}: {fault.message}")
+
+
+def _filled(cleaned: dict[str, Any]) -> dict[str, Any]:
+    return {name: cleaned[name] for name in ("title", "body", "url", "image_url") if cleaned.get(name)}
+
+
+_Variants: Any = formset_factory(
+    VariantForm, formset=BaseVariants, extra=0, can_delete=True, min_num=1, max_num=_MOST, absolute_max=_MOST
+)
+
+
+def variants(data: Any, content: Content | None, *, language: str) -> BaseVariants:
+    """The editor, filled from the request, else from a content, else empty in one language.
+
+    Data kept by the API (`data` of a language) is not edited here; see `merged`.
+    """
+    initial = [{"language": tag, **fields} for tag, fields in (content or {language: {}}).items()]
+    formset: BaseVariants = _Variants(data, initial=None if data else initial, prefix=PREFIX)
+    if data is None:
+        formset.min_num = 0
+    return formset
+
+
+def merged(content: dict[str, dict[str, Any]], before: Content | None) -> dict[str, dict[str, Any]]:
+    """Keeps each language's `data`, which only the API edits."""
+    kept = {tag: {"data": fields["data"]} for tag, fields in (before or {}).items() if fields.get("data")}
+    return {tag: {**kept.get(tag, {}), **fields} for tag, fields in content.items()}
+
+
+def preview_words(request: DashboardRequest, content: Content, external_id: str, name: str) -> Preview:
+    """What this subscriber would see. Raises NotFound, TemplateInvalid, ContentMissing."""
+    compiled = compile_content(content)
+    assert request.application is not None
+    person = Subscriber.objects.in_application(request.application).named(external_id)
+    campaign = Campaign(tenant=request.tenant, application=request.application, name=name)
+    return preview(campaign, compiled, recipient_of(person))
+
+
+def someone(request: DashboardRequest) -> str:
+    """The external id of the newest subscriber, to preview for; empty when there is none."""
+    assert request.application is not None
+    people = Subscriber.objects.in_application(request.application).order_by("-pk")
+    return people.values_list("external_id", flat=True).first() or ""
+
+
+def known_attributes(request: DashboardRequest) -> list[str]:
+    """Names of attributes that recent subscribers have, for the help beside the editor."""
+    assert request.application is not None
+    recent = Subscriber.objects.in_application(request.application).order_by("-pk")
+    names = {name for attributes in recent.values_list("attributes", flat=True)[:50] for name in attributes}
+    return sorted(names)[:30]

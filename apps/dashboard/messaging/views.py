@@ -1,0 +1,109 @@
+"""Templates: the list, the editor with its live preview."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from apps.core.errors import HouseError
+from apps.dashboard.access import DashboardRequest, page
+from apps.dashboard.errors import NoApplication
+from apps.dashboard.forms import add_errors
+from apps.dashboard.messaging.content import known_attributes, merged, preview_words, someone, variants
+from apps.dashboard.messaging.forms import TemplateForm
+from apps.messaging.models import Template
+from apps.messaging.services import create_template, delete_template, update_template
+from apps.tenants.models import TenantQuerySet
+
+_PER_PAGE = 25
+
+
+def templates_of(request: DashboardRequest) -> TenantQuerySet[Template]:
+    return Template.objects.of(request.tenant).filter(application=request.application)
+
+
+@page("campaigns.read")
+@require_safe
+def template_list(request: DashboardRequest) -> HttpResponse:
+    query = request.GET.get("q", "").strip()[:120]
+    found = templates_of(request).filter(name__icontains=query) if query else templates_of(request)
+    page_obj = Paginator(found.order_by("name", "pk"), _PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "dashboard/messaging/list.html", {"page_obj": page_obj, "query": query})
+
+
+@page("campaigns.write")
+@require_http_methods(["GET", "POST"])
+def template_create(request: DashboardRequest) -> HttpResponse:
+    return _edit(request, None)
+
+
+@page("campaigns.write")
+@require_http_methods(["GET", "POST"])
+def template_edit(request: DashboardRequest, public_id: str) -> HttpResponse:
+    return _edit(request, templates_of(request).access(public_id))
+
+
+def _edit(request: DashboardRequest, template: Template | None) -> HttpResponse:
+    if request.application is None:
+        raise NoApplication
+    before = template.content if template else None
+    form = TemplateForm(request.POST or None, initial={"name": template.name if template else ""})
+    words = variants(request.POST or None, before, language=request.tenant.language)
+    if request.method == "POST" and form.is_valid() and words.is_valid():
+        content, name = merged(words.content, before), form.cleaned_data["name"]
+        try:
+            if template is None:
+                create_template(tenant=request.tenant, application=request.application, name=name, content=content)
+            else:
+                update_template(tenant=request.tenant, template=template, name=name, content=content)
+        except HouseError as error:
+            if error.code in {"template_name_taken", "invalid_input"}:
+                add_errors(form, error)
+            else:
+                words.add_faults(error)
+        else:
+            messages.success(request, _("Template saved."))
+            return redirect("dashboard:template-list")
+    context = {
+        "form": form,
+        "words": words,
+        "template": template,
+        "someone": someone(request),
+        "attributes": known_attributes(request),
+    }
+    return render(request, "dashboard/messaging/edit.html", context)
+
+
+@page("campaigns.write")
+@require_POST
+def template_delete(request: DashboardRequest, public_id: str) -> HttpResponse:
+    try:
+        delete_template(tenant=request.tenant, template=templates_of(request).access(public_id))
+    except HouseError as error:
+        if error.code != "template_in_use":
+            raise
+        messages.error(request, str(error.message))
+    else:
+        messages.success(request, _("Template deleted."))
+    return redirect("dashboard:template-list")
+
+
+@page("campaigns.read")
+@require_POST
+def words_preview(request: DashboardRequest) -> HttpResponse:
+    """What the words in the editor become for a chosen subscriber, while they are typed."""
+    if request.application is None:
+        raise NoApplication
+    words = variants(request.POST, None, language=request.tenant.language)
+    context: dict[str, object] = {}
+    if words.is_valid():
+        external_id = request.POST.get("preview_for", "").strip()
+        try:
+            context["shown"] = preview_words(request, words.content, external_id, request.POST.get("name", ""))
+        except HouseError as error:
+            context["problem"] = error
+    return render(request, "dashboard/messaging/_preview.html", context)
