@@ -18,7 +18,7 @@ from pytest_socket import socket_allow_hosts
 
 from apps.core import embedded, valkey
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["tests.fixtures", "tests.live"]
 
 #: Durability is not what tests measure; the fault tests start servers of their own with fsync on.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}

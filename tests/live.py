@@ -49,7 +49,7 @@ class LiveServer:
     """One server process."""
 
     def __init__(self, environment: dict[str, str], log: Path, *arguments: str) -> None:
-        self.port = free_port()
+        self.port = int(arguments[arguments.index("--port") + 1]) if "--port" in arguments else free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
         with log.open("ab") as output:
@@ -148,7 +148,7 @@ def live() -> Iterator[Live]:
 
 
 @pytest.fixture(scope="session")
-def live_server(live: Live) -> LiveServer:
+def gateway(live: Live) -> LiveServer:
     """The session's common server process."""
     return live.server()
 

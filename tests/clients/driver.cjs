@@ -1,0 +1,81 @@
+// Drives the official clients: one JSON command per line on stdin, one JSON report per line on stdout.
+// Commands carry {id, do, …}; each is answered by {kind: "done", id, value} or {kind: "failed", id, message}.
+"use strict";
+
+const crypto = require("node:crypto");
+const readline = require("node:readline");
+const Client = require("pusher-js");
+const Server = require("pusher");
+
+const say = (kind, facts) => process.stdout.write(JSON.stringify({ kind, ...facts }) + "\n");
+let client, server, app;
+
+const signed = (text) => app.key + ":" + crypto.createHmac("sha256", app.secret).update(text).digest("hex");
+
+// What a customer's own backend would answer.
+function authorizeChannel({ socketId, channelName }, callback) {
+  if (channelName.startsWith("presence-")) {
+    const channelData = JSON.stringify({ user_id: app.user, user_info: { name: app.user } });
+    callback(null, { auth: signed(`${socketId}:${channelName}:${channelData}`), channel_data: channelData });
+    return;
+  }
+  callback(null, { auth: app.wrong ? app.key + ":00" : signed(`${socketId}:${channelName}`) });
+}
+
+function authenticateUser({ socketId }, callback) {
+  const userData = JSON.stringify({ id: app.user, user_info: { name: app.user } });
+  callback(null, { auth: signed(`${socketId}::user::${userData}`), user_data: userData });
+}
+
+const commands = {
+  use(given) {
+    app = given;
+    server = new Server({ appId: app.appId, key: app.key, secret: app.secret, host: "127.0.0.1", port: app.port, useTLS: false });
+  },
+  connect() {
+    client = new Client(app.key, {
+      cluster: "x", wsHost: "127.0.0.1", wsPort: app.port, forceTLS: false, enabledTransports: ["ws"],
+      channelAuthorization: { customHandler: authorizeChannel },
+      userAuthentication: { customHandler: authenticateUser },
+    });
+    client.connection.bind("state_change", ({ current }) => say("state", { state: current, socket: client.connection.socket_id }));
+    client.connection.bind("error", (error) => say("error", { error: error.data ?? error.error?.data ?? null }));
+  },
+  subscribe({ channel }) {
+    const subscribed = client.subscribe(channel);
+    subscribed.bind_global((event, data) => say("event", { channel, event, data }));
+    subscribed.bind("client-here", (data, { user_id }) => say("sender", { channel, user: user_id }));
+  },
+  unsubscribe({ channel }) {
+    client.unsubscribe(channel);
+  },
+  members({ channel }) {
+    const { count, members } = client.channel(channel).members;
+    return { count, members };
+  },
+  async signin() {
+    client.user.bind_global((event, data) => say("user", { event, data }));
+    client.signin();
+    // pusher-js tells nobody when the user's own channel is subscribed.
+    while (!client.user.serverToUserChannel?.subscribed) await new Promise((again) => setTimeout(again, 5));
+  },
+  clientEvent({ channel, event, data }) {
+    return client.channel(channel).trigger(event, data);
+  },
+  disconnect() {
+    client.disconnect();
+  },
+  async server({ method, given }) {
+    const answer = await server[method](...given);
+    return answer?.json ? { status: answer.status, body: await answer.json() } : null;
+  },
+};
+
+readline.createInterface({ input: process.stdin }).on("line", async (line) => {
+  const command = JSON.parse(line);
+  try {
+    say("done", { id: command.id, value: (await commands[command.do](command)) ?? null });
+  } catch (error) {
+    say("failed", { id: command.id, message: String(error.message), status: error.status ?? null, body: error.body ?? null });
+  }
+}).on("close", () => process.exit(0));
