@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from apps.core.errors import Category, HouseError
+from apps.dashboard.errors import NoApplication
 
 STATUS = {
     Category.INVALID: 400,
@@ -26,6 +27,8 @@ STATUS = {
 
 
 def error_page(request: HttpRequest, error: HouseError) -> HttpResponse:
+    if isinstance(error, NoApplication):
+        return render(request, "dashboard/no_application.html", status=200 if request.method == "GET" else 404)
     status = STATUS[error.category]
     if status == 404 and not error.message:
         return _page(request, 404, "not_found")

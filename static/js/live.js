@@ -9,7 +9,7 @@ const texts = element("live-texts").dataset;
 const form = element("live-form");
 const TONES = { connected: "good", connecting: "info", waiting: "warn", disconnected: "", refused: "bad" };
 const language = document.documentElement.lang;
-const clock = (date, seconds) => date.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }) });
+const clock = (date, seconds) => date.toLocaleTimeString(language, { hour: "numeric", minute: "2-digit", ...(seconds && { second: "2-digit" }) });
 let client = null;
 let received = 0;
 

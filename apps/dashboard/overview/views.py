@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from apps.dashboard.access import DashboardRequest, open_page, page
+from apps.dashboard.overview.figures import figures_of, live_of
+from apps.tenants.scope import tenant_scope
 
 
 @open_page
@@ -17,7 +21,19 @@ def landing(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/overview/landing.html")
 
 
-@page(None)
+@page(None, in_scope=False)
 @require_safe
 def overview(request: DashboardRequest) -> HttpResponse:
-    return render(request, "dashboard/overview/overview.html")
+    return render(request, "dashboard/overview/overview.html", _context(request))
+
+
+@page(None, in_scope=False)
+@require_safe
+def overview_figures(request: DashboardRequest) -> HttpResponse:
+    return render(request, "dashboard/overview/_figures.html", _context(request))
+
+
+def _context(request: DashboardRequest) -> dict[str, Any]:
+    with tenant_scope(request.tenant):
+        figures = figures_of(tenant=request.tenant, application=request.application)
+    return {"figures": figures, "live": live_of(tenant=request.tenant, application=request.application)}

@@ -1,0 +1,105 @@
+"""One look at an application's live state, filtered by a word, ready for the template. Reads Valkey, not PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redis import RedisError
+
+from apps.realtime import queries
+from apps.realtime.queries import LiveConnection, OccupiedChannel, Trace
+
+#: What one refresh shows of each list; the filter finds the rest.
+SHOWN = 50
+_FEED_READ = 300
+_TONES = {"published": "info", "error": "bad", "connected": "good"}
+_OWN_COLUMNS = {"event", "channel", "channels", "socket_id", "data", "message", "code"}
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """tone: css of the pill. subject: the event, or what went wrong. detail: data or other facts, as text."""
+
+    id: str
+    at: datetime
+    kind: str
+    tone: str
+    subject: str
+    channels: tuple[str, ...]
+    socket_id: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """is_reachable: False when Valkey did not answer; then the rest is empty. counts are of all, lists of what fits."""
+
+    is_reachable: bool
+    connection_count: int = 0
+    channel_count: int = 0
+    feed: Sequence[FeedRow] = ()
+    channels: Sequence[OccupiedChannel] = ()
+    connections: Sequence[LiveConnection] = ()
+
+
+def look(*, region: str, tenant_id: int, application_id: str, word: str) -> Look:
+    """Also keeps the gateways' feed switched on, as long as somebody keeps looking."""
+    try:
+        queries.watch(region=region, application_id=application_id)
+        channels = queries.occupied_channels(region=region, application_id=application_id)
+        feed = queries.trace_feed(region=region, application_id=application_id, limit=_FEED_READ)
+        return Look(
+            is_reachable=True,
+            connection_count=queries.connection_count(
+                region=region, tenant_id=tenant_id, application_id=application_id
+            ),
+            channel_count=len(channels),
+            feed=[
+                row
+                for row in map(_row, feed)
+                if _has(word, row.kind, row.subject, row.detail, row.socket_id, *row.channels)
+            ][:SHOWN],
+            channels=[channel for channel in channels if _has(word, channel.name)][:SHOWN],
+            connections=[
+                connection
+                for connection in queries.live_connections(region=region, application_id=application_id)
+                if _has(word, connection.socket_id, connection.user_id or "", connection.client, *connection.channels)
+            ][:SHOWN],
+        )
+    except RedisError:
+        return Look(is_reachable=False)
+
+
+def _row(trace: Trace) -> FeedRow:
+    facts = trace.facts
+    channels = facts.get("channels") or ([facts["channel"]] if facts.get("channel") else [])
+    return FeedRow(
+        id=trace.id,
+        at=trace.at,
+        kind=trace.kind,
+        tone=_TONES.get(trace.kind, ""),
+        subject=_text(facts.get("event") or facts.get("message") or ""),
+        channels=tuple(map(str, channels)),
+        socket_id=_text(facts.get("socket_id") or ""),
+        detail=_detail(facts),
+    )
+
+
+def _detail(facts: Any) -> str:
+    if "data" in facts:
+        return _text(facts["data"])
+    rest = {name: value for name, value in facts.items() if name not in _OWN_COLUMNS and value not in (None, "")}
+    code = [str(facts["code"])] if facts.get("code") else []
+    return " · ".join([*code, *(f"{name} {_text(value)}" for name, value in rest.items())])
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _has(word: str, *texts: str) -> bool:
+    return not word or any(word in text.casefold() for text in texts)

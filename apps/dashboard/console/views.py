@@ -1,0 +1,78 @@
+"""The console page, the fragment it refreshes, and publishing from it."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.core.errors import HouseError
+from apps.dashboard.access import DashboardRequest, page
+from apps.dashboard.console.forms import PublishForm
+from apps.dashboard.console.reading import Look, look
+from apps.dashboard.errors import NoApplication
+from apps.dashboard.forms import add_errors
+from apps.realtime.publish import publish
+from apps.tenants.application_settings import ApplicationSettings
+
+_MAX_WORD = 100
+
+
+@page("console.read", in_scope=False)
+@require_safe
+def console(request: DashboardRequest) -> HttpResponse:
+    context = {"look": _look(request), "word": _word(request), "form": PublishForm()}
+    return render(request, "dashboard/console/console.html", context)
+
+
+@page("console.read", in_scope=False)
+@require_safe
+def feed(request: DashboardRequest) -> HttpResponse:
+    return render(request, "dashboard/console/_feed.html", {"look": _look(request), "word": _word(request)})
+
+
+@page("console.publish", in_scope=False)
+@require_POST
+def publish_event(request: DashboardRequest) -> HttpResponse:
+    application = request.application
+    if application is None:
+        raise NoApplication
+    form = PublishForm(request.POST)
+    if form.is_valid():
+        try:
+            publish(
+                region=request.tenant.home_region,
+                application_id=application.application_id,
+                tenant_id=request.tenant.pk,
+                channels=[form.cleaned_data["channel"]],
+                event=form.cleaned_data["event"],
+                data=form.cleaned_data["payload"],
+                settings=ApplicationSettings.from_json(application.settings),
+            )
+        except HouseError as error:
+            add_errors(form, error)
+        else:
+            messages.success(request, _("Published to %(channel)s.") % {"channel": form.cleaned_data["channel"]})
+            if not request.htmx:
+                return redirect("dashboard:console")
+    if request.htmx:
+        return render(request, "dashboard/console/_publish.html", {"form": form})
+    context = {"look": _look(request), "word": "", "form": form}
+    return render(request, "dashboard/console/console.html", context)
+
+
+def _word(request: DashboardRequest) -> str:
+    return request.GET.get("q", "").strip()[:_MAX_WORD]
+
+
+def _look(request: DashboardRequest) -> Look:
+    if request.application is None:
+        raise NoApplication
+    return look(
+        region=request.tenant.home_region,
+        tenant_id=request.tenant.pk,
+        application_id=request.application.application_id,
+        word=_word(request).casefold(),
+    )

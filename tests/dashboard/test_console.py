@@ -1,0 +1,176 @@
+"""The console and the live page: what they read, what they sign, what they publish."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from redis import RedisError
+
+from apps.core import valkey
+from apps.dashboard.console import reading
+from apps.realtime import keys
+from apps.realtime.protocol import signing
+from apps.tenants.models import Application, Tenant
+from apps.tenants.permissions import Role
+from apps.tenants.scope import tenant_scope
+from apps.tenants.services import NewApplication, revoke_credential, update_application_settings
+from tests.dashboard.conftest import member_client
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clean_valkey")]
+HTMX = {"HX-Request": "true"}
+SOCKET = "12.34"
+
+
+def trace(region: str, application: Application, **entry: Any) -> None:
+    text = json.dumps({"at": 1_700_000_000.5, **entry})
+    valkey.connect(region).xadd(keys.trace(application.application_id), {"e": text})
+
+
+def publish(client: Client, **fields: str) -> Any:
+    form = {"channel": "news", "event": "hello", "payload": '{"text": "hi"}'} | fields
+    return client.post("/console/publish", form, headers=HTMX)
+
+
+def log_of(region: str, application: Application, channel: str = "news") -> list[Any]:
+    return list(valkey.connect(region).xrange(keys.log(application.application_id, channel)))
+
+
+def test_the_feed_shows_this_applications_events_and_no_others(
+    developer: Client, application: Application, other_application: Application, region: str
+) -> None:
+    trace(region, application, kind="published", event="order-<b>", channels=["news"], data='{"n": 1}')
+    trace(region, other_application, kind="published", event="their-secret", channels=["x"], data="1")
+    html = developer.get("/console/feed").content.decode()
+    assert "order-&lt;b&gt;" in html
+    assert "their-secret" not in html
+
+
+def test_looking_switches_the_feed_on(developer: Client, application: Application, region: str) -> None:
+    assert not valkey.connect(region).exists(keys.watch(application.application_id))
+    developer.get("/console/")
+    assert valkey.connect(region).exists(keys.watch(application.application_id))
+
+
+def test_the_filter_is_a_word_anywhere(developer: Client, application: Application, region: str) -> None:
+    trace(region, application, kind="published", event="order-shipped", channels=["news"], data="{}")
+    trace(region, application, kind="error", message="Bad signature", code="4009", socket_id=SOCKET)
+    html = developer.get("/console/feed", {"q": "SIGNATURE"}).content.decode()
+    assert ("Bad signature" in html, "order-shipped" in html) == (True, False)
+
+
+def test_a_doorbell_that_is_gone_is_said_and_not_an_error(
+    developer: Client, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(**_: Any) -> None:
+        raise RedisError
+
+    monkeypatch.setattr(reading.queries, "watch", gone)
+    assert b'role="alert"' in developer.get("/console/feed").content
+
+
+def test_publishing_from_the_page_reaches_the_log(developer: Client, application: Application, region: str) -> None:
+    response = publish(developer)
+    assert json.loads(response["HX-Trigger"])["toasts"]["items"][0]["level"] == "success"
+    assert len(log_of(region, application)) == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"payload": '{"a": oops}'},
+        {"payload": "[" * 100_000},
+        {"payload": '{"a": NaN}'},
+        {"payload": json.dumps("x" * 20_000)},
+        {"channel": "no spaces"},
+        {"channel": ""},
+        {"event": "pusher:fake"},
+        {"event": "e" * 201},
+    ],
+)
+def test_a_bad_event_is_explained_and_published_nowhere(
+    developer: Client, application: Application, region: str, fields: dict[str, str]
+) -> None:
+    html = publish(developer, **fields).content.decode()
+    assert "errorlist" in html
+    assert log_of(region, application) == []
+
+
+def test_an_event_follows_the_limits_of_its_application(
+    developer: Client, tenant: Tenant, application: Application, region: str
+) -> None:
+    with tenant_scope(tenant):
+        update_application_settings(tenant=tenant, application=application, settings={"max_event_bytes": 10})
+    assert "errorlist" in publish(developer, payload='{"a": "longer than ten bytes"}').content.decode()
+    assert log_of(region, application) == []
+
+
+def test_who_may_only_look_may_not_publish(tenant: Tenant, application: Application, region: str) -> None:
+    analyst = member_client(tenant, Role.ANALYST)
+    assert b"publish-payload" not in analyst.get("/console/").content
+    assert publish(analyst).status_code == 403
+    assert log_of(region, application) == []
+
+
+def sign(client: Client, what: str, **fields: str) -> Any:
+    return client.post(f"/live/{what}", {"socket_id": SOCKET, **fields}, headers={"Accept": "application/json"})
+
+
+def test_a_private_channel_is_signed_with_the_applications_secret(
+    developer: Client, new_application: NewApplication
+) -> None:
+    auth = sign(developer, "authorize", channel="private-x").json()["auth"]
+    secrets = {new_application.key: new_application.secret}
+    assert signing.is_signed(auth, signing.channel_text(SOCKET, "private-x", None), secrets)
+
+
+def test_a_presence_channel_says_who_comes(developer: Client, new_application: NewApplication) -> None:
+    proof = sign(developer, "authorize", channel="presence-x", user_id="alice").json()
+    assert json.loads(proof["channel_data"])["user_id"] == "alice"
+    text = signing.channel_text(SOCKET, "presence-x", proof["channel_data"])
+    assert signing.is_signed(proof["auth"], text, {new_application.key: new_application.secret})
+
+
+def test_a_subscriber_is_signed_in(developer: Client, new_application: NewApplication) -> None:
+    proof = sign(developer, "authenticate", user_id="alice").json()
+    text = signing.sign_in_text(SOCKET, proof["user_data"])
+    assert signing.is_signed(proof["auth"], text, {new_application.key: new_application.secret})
+
+
+@pytest.mark.parametrize(
+    ("what", "fields", "code"),
+    [
+        ("authorize", {"channel": ""}, "bad_channel"),
+        ("authorize", {"channel": "#server-to-user-bob"}, "bad_channel"),
+        ("authorize", {"channel": "private-x", "socket_id": "1.2:private-y"}, "invalid_input"),
+        ("authorize", {"channel": "presence-x", "user_id": "a b"}, "invalid_input"),
+        ("authenticate", {"user_id": ""}, "invalid_input"),
+        ("authenticate", {"user_id": "x" * 129}, "invalid_input"),
+        ("authenticate", {"user_id": "alice", "socket_id": "::user::"}, "invalid_input"),
+    ],
+)
+def test_nothing_else_is_signed(
+    developer: Client, application: Application, what: str, fields: dict[str, str], code: str
+) -> None:
+    response = sign(developer, what, **fields)
+    assert (response.status_code, response.json()["code"]) == (400, code)
+
+
+def test_without_an_active_key_nothing_can_be_signed(
+    developer: Client, tenant: Tenant, new_application: NewApplication
+) -> None:
+    with tenant_scope(tenant):
+        for credential in new_application.application.credentials.of(tenant):  # type: ignore[attr-defined]
+            revoke_credential(tenant=tenant, credential=credential)
+    assert sign(developer, "authenticate", user_id="alice").json()["code"] == "no_active_key"
+    assert b"No active key" in developer.get("/live/").content
+
+
+def test_signing_needs_the_right_to_publish_and_a_csrf_token(tenant: Tenant, application: Application) -> None:
+    analyst = member_client(tenant, Role.ANALYST)
+    assert sign(analyst, "authenticate", user_id="alice").status_code == 403
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = member_client(tenant, Role.DEVELOPER).cookies
+    assert sign(strict, "authenticate", user_id="alice").status_code == 403
