@@ -214,7 +214,7 @@ def test_name_and_language_are_saved_and_spoken(developer: Client) -> None:
     assert '<html lang="zh-hans"' in developer.get("/profile/").content.decode()
 
 
-@pytest.mark.parametrize("changes", [{"name": "n" * 10_000}, {"name": ""}, {"language": "tlh"}])
+@pytest.mark.parametrize("changes", [{"name": "n" * 10_000}, {"name": ""}, {"name": "a\x07b"}, {"language": "tlh"}])
 def test_a_bad_profile_changes_nothing(developer: Client, changes: dict[str, str]) -> None:
     assert developer.post("/profile/", {"name": "New", "language": "en", **changes}).status_code == 200
     assert User.objects.get(email__startswith="developer@").name == "The developer"

@@ -89,6 +89,16 @@ def test_the_half_done_sign_in_ends_when_the_password_changes(client: Client, ow
     assert client.post("/sign-in/verify/", {"code": code_now()}).url == "/sign-in/"
 
 
+def test_who_lost_the_factor_meanwhile_proves_the_password_again(client: Client, owner: User) -> None:
+    authenticator = give_authenticator(owner)
+    sign_in(client, owner)
+    authenticator.delete()
+    assert client.post("/sign-in/verify/", {"password": "wrong"}).status_code == 200
+    assert not is_signed_in(client)
+    assert client.post("/sign-in/verify/", {"password": PASSWORD}).status_code == 302
+    assert is_signed_in(client)
+
+
 def test_unknown_and_known_addresses_get_the_same_answer(owner: User) -> None:
     answers = []
     for email in (owner.email, "nobody@acme.example"):

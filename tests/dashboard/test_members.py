@@ -134,6 +134,7 @@ def test_other_roles_look_and_change_nothing(tenant: Tenant, role: Role) -> None
     assert "Send the invitation" not in page.content.decode()
     for path in (
         "/members/invite/",
+        "/members/second-factor/",
         f"/members/{other.public_id}/role/",
         f"/members/{other.public_id}/remove/",
     ):
@@ -169,6 +170,17 @@ def test_changes_need_a_fresh_second_factor(owner: User, tenant: Tenant) -> None
         )
     assert asked.url == "/sign-in/verify/?next=%2Fmembers%2F%3Fpage%3D2"
     assert role_of(tenant, analyst) == "analyst"
+
+
+def test_the_tenant_may_ask_everybody_for_a_second_factor(owner_client: Client, tenant: Tenant) -> None:
+    analyst = Client()
+    sign_in(analyst, add_member(tenant, Role.ANALYST).user)
+    assert analyst.get("/overview/").status_code == 200
+    owner_client.post("/members/second-factor/", {"required": "on"})
+    assert analyst.get("/overview/").url.startswith("/security/enrol/")
+    assert actions(tenant)[-1] == "tenant.factor_policy_changed"
+    owner_client.post("/members/second-factor/", {})
+    assert analyst.get("/overview/").status_code == 200
 
 
 def test_members_of_another_tenant_are_not_found(

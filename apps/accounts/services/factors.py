@@ -20,6 +20,7 @@ from apps.accounts.models import Authenticator, RecoveryCode, User
 from apps.accounts.services.mail import send_notice
 from apps.core import clock
 from apps.core.errors import NotFound
+from apps.core.text import require_name
 
 ISSUER = "pushsaas"
 MAX_AUTHENTICATORS = 5
@@ -51,9 +52,13 @@ def enrolment_uri(authenticator: Authenticator) -> str:
 
 
 def confirm_enrolment(*, user: User, name: str, code: str) -> Authenticator:
-    """Takes the pending authenticator into use once it shows the right code. Raises WrongCode, TooManyGuesses."""
+    """Takes the pending authenticator into use once it shows the right code.
+
+    name: "" for a plain one. Raises InvalidInput, WrongCode, TooManyGuesses.
+    """
+    name = require_name(name, limit=64) if name else _("Authenticator app")
     authenticator = _prove(user, code, confirmed=False)
-    authenticator.name = name or _("Authenticator app")
+    authenticator.name = name
     authenticator.confirmed = True
     authenticator.save(update_fields=["name", "confirmed"])
     send_notice(user=user, kind="factor_added", facts={"name": authenticator.name})

@@ -28,6 +28,14 @@ class RoleForm(forms.Form):
     role = forms.ChoiceField(label=_("Role"), choices=_choices(Role))
 
 
+class FactorPolicyForm(forms.Form):
+    required = forms.BooleanField(
+        label=_("Every member needs a second factor"),
+        required=False,
+        help_text=_("Owners and administrators always need one."),
+    )
+
+
 class InviteForm(forms.Form):
     email = forms.EmailField(
         label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})

@@ -15,7 +15,7 @@ from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.accounts.navigation import absolute
 from apps.dashboard.accounts.step_up import fresh_factor
 from apps.dashboard.forms import add_errors
-from apps.dashboard.members.forms import ROLE_LABELS, InviteForm, RoleForm
+from apps.dashboard.members.forms import ROLE_LABELS, FactorPolicyForm, InviteForm, RoleForm
 from apps.tenants.models import Invitation, Membership
 from apps.tenants.permissions import Role, may
 from apps.tenants.scope import tenant_scope
@@ -62,6 +62,7 @@ def _list(request: DashboardRequest, form: InviteForm) -> HttpResponse:
         "people": people,
         "waiting": waiting,
         "form": form,
+        "policy_form": FactorPolicyForm(initial={"required": request.tenant.requires_mfa}),
         "now": clock.now(),
         "role_labels": {role.value: label for role, label in ROLE_LABELS.items()},
         "grantable": services.grantable_roles(request.membership),
@@ -92,6 +93,19 @@ def remove(request: DashboardRequest, public_id: str) -> HttpResponse:
     services.remove_member(tenant=request.tenant, actor=request.membership, membership=membership)
     messages.success(request, _("The member is removed."))
     return redirect("dashboard:overview" if membership.user_id == request.user.pk else "dashboard:member-list")
+
+
+@page("tenant.write")
+@require_POST
+@fresh_factor
+def change_factor_policy(request: DashboardRequest) -> HttpResponse:
+    form = FactorPolicyForm(request.POST)
+    form.is_valid()  # one checkbox: nothing can be wrong with it
+    services.require_factor_of_all(
+        tenant=request.tenant, actor=request.membership, required=form.cleaned_data["required"]
+    )
+    messages.success(request, _("The rule is saved."))
+    return redirect("dashboard:member-list")
 
 
 @page("members.write")

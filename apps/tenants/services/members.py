@@ -1,4 +1,4 @@
-"""Who belongs to a tenant and as what: roles, removal. Inviting is in `invitations.py`.
+"""Who belongs to a tenant, as what, and how well proved. Inviting is in `invitations.py`.
 
 The actor of each verb is the member who does it, because what one may do to an owner depends on being one.
 """
@@ -49,6 +49,20 @@ def remove_member(*, tenant: Tenant, actor: Membership, membership: Membership) 
         action="member.removed",
         target=target,
         facts={"role": role.value, "user": person},
+    )
+
+
+def require_factor_of_all(*, tenant: Tenant, actor: Membership, required: bool) -> None:
+    """Whether every member needs a second factor; those without one are led to it at their next page."""
+    if tenant.requires_mfa == required:
+        return
+    tenant.changed(requires_mfa=required)
+    record_audit(
+        tenant=tenant,
+        actor=actor.user.public_id,
+        action="tenant.factor_policy_changed",
+        target=tenant.public_id,
+        facts={"required": required},
     )
 
 

@@ -93,16 +93,16 @@ def _answer(request: HttpRequest, challenge: Challenge, given: dict[str, Any]) -
     user = challenge.user
     throttling.spend(throttling.CODES_OF_PERSON, user.public_id)
     throttling.spend(throttling.CODES_FROM_NETWORK, network_of(client_ip(request)))
-    if challenge.kind == "password":
+    authenticator = None
+    if challenge.kind == "code":
+        authenticator = factors.prove_code(user=user, code=given["code"])
+    elif challenge.kind == "recovery":
+        authenticator = factors.use_recovery_code(user=user, code=given["code"])
+    else:
         sessions.confirm_password(request, user=user, password=given["password"])
-        sessions.prove_again(request)
-        return
-    recovery = challenge.kind == "recovery"
-    prove = factors.use_recovery_code if recovery else factors.prove_code
-    authenticator = prove(user=user, code=given["code"])
     if challenge.signing_in:
         sessions.sign_in(request, user=user)
-    sessions.prove_again(request, authenticator=authenticator, recovery=recovery)
+    sessions.prove_again(request, authenticator=authenticator, recovery=challenge.kind == "recovery")
 
 
 @open_page
