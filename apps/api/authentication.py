@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apps.api.errors import ApplicationDisabled, Unauthenticated
+from apps.api.errors import Unauthenticated
+from apps.realtime.errors import ApplicationDisabled
 from apps.tenants.models import Application, Tenant
 from apps.tenants.queries import KeyRecord, find_api_key
 

@@ -39,13 +39,14 @@ from rest_framework.views import APIView
 
 from apps.api import ratelimit
 from apps.api.authentication import Principal, identify, principal_of
-from apps.api.errors import RateLimited, ScopeMissing
+from apps.api.errors import RateLimited
 from apps.api.idempotency import RequestIdentity, answer_once
 from apps.api.pagination import PAGE_PARAMETERS, page_of, paginated
 from apps.api.parsing import JsonBodyParser, read_body
 from apps.api.problems import CONTENT_TYPE, problem_of
 from apps.api.schema import ApiSchema
 from apps.api.serializers import BodySerializer
+from apps.realtime.errors import ScopeMissing
 from apps.tenants.models import Application, Tenant
 from apps.tenants.queries import KeyRecord
 from apps.tenants.scope import tenant_scope

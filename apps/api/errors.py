@@ -1,4 +1,4 @@
-"""What the door itself may refuse, before any room is asked."""
+"""What the door itself may refuse, before any room is asked. What the data plane refuses too has its class there."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -11,28 +11,10 @@ class Unauthenticated(HouseError):
     default_message = _("Send a live API key: Authorization: Bearer psk_live_…")
 
 
-class ScopeMissing(HouseError):
-    category = Category.FORBIDDEN
-    code = "scope_missing"
-    default_message = _("This key may not do that.")
-
-
-class ApplicationDisabled(HouseError):
-    category = Category.FORBIDDEN
-    code = "application_disabled"
-    default_message = _("The application of this key is disabled.")
-
-
 class MalformedBody(HouseError):
     category = Category.INVALID
     code = "malformed_json"
     default_message = _("The body is not JSON that can be read.")
-
-
-class BodyTooLarge(HouseError):
-    category = Category.TOO_LARGE
-    code = "body_too_large"
-    default_message = _("The body is too large.")
 
 
 class RateLimited(HouseError):

@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework.parsers import BaseParser
 
-from apps.api.errors import BodyTooLarge, MalformedBody
+from apps.api.errors import MalformedBody
+from apps.realtime.errors import BodyTooLarge
 
 
 class JsonBodyParser(BaseParser):

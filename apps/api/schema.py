@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
@@ -42,15 +43,15 @@ class ApiSchema(AutoSchema):
         return [_IDEMPOTENCY_KEY] if self.method == "POST" else []
 
     def get_summary(self) -> str:
-        return self._docstring.partition(". ")[0].partition("\n\n")[0].rstrip(".")
+        return self._docstring[0].rstrip(".")
 
     def get_description(self) -> str:  # type: ignore[override]
-        return self._docstring.partition("\n\n")[2]
+        return " ".join(self._docstring[1:])
 
     @property
-    def _docstring(self) -> str:
-        """The handler's: its first sentence is the operation's summary, later paragraphs its description."""
-        return super().get_description()
+    def _docstring(self) -> list[str]:
+        """The handler's: its first sentence is the operation's summary, the rest its description."""
+        return re.split(r"(?<=\.)\s", super().get_description(), maxsplit=1)
 
     def get_tags(self) -> list[str]:
         return [self._tokenize_path()[0]]
