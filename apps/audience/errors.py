@@ -69,3 +69,9 @@ class ImportNotPossible(HouseError):
 
     category = Category.CONFLICT
     code = "import_not_possible"
+
+
+class DeviceInvalid(HouseError):
+    category = Category.INVALID
+    code = "device_invalid"
+    default_message = _("This device cannot be registered as it is.")

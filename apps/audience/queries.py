@@ -9,12 +9,12 @@ from django.db.models import Func, TextField
 from django.utils.translation import gettext as _
 
 from apps.audience.errors import AudienceInvalid
-from apps.audience.models import Segment, Subscriber, SubscriberQuerySet
+from apps.audience.models import Device, Segment, Subscriber, SubscriberQuerySet
 from apps.audience.segment_query import condition
 from apps.audience.services.segments import read_rules
 from apps.audience.values import ValueProblem, read_external_id
 from apps.core.errors import NotFound
-from apps.tenants.models import Application, Tenant
+from apps.tenants.models import Application, Tenant, TenantQuerySet
 
 MAX_EXTERNAL_IDS = 20_000
 
@@ -92,3 +92,11 @@ def attribute_names(*, application: Application, newest: int | None = None) -> l
         people = people.filter(pk__in=list(people.order_by("-pk").values_list("pk", flat=True)[:newest]))
     name = Func("attributes", function="jsonb_object_keys", output_field=TextField())
     return sorted(people.order_by().annotate(name=name).values_list("name", flat=True).distinct()[:500])
+
+
+def find_devices(*, application: Application, external_id: str = "", provider: str = "") -> TenantQuerySet[Device]:
+    """The application's devices with their people, retired ones too; of one person, or reached by one route."""
+    found = Device.objects.of(application.tenant_id).filter(application=application).select_related("subscriber")
+    if external_id:
+        found = found.filter(subscriber__external_id=external_id.replace("\0", ""))
+    return found.filter(provider=provider.replace("\0", "")) if provider else found

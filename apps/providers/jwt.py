@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from apps.providers.encoding import to_base64url
+from apps.core.encoding import to_base64url
 
 
 def sign_es256(claims: Mapping[str, Any], key: ec.EllipticCurvePrivateKey, **header: str) -> str:

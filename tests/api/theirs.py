@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from apps.audience.addresses import DeviceIn
+from apps.audience.services.devices import register_device
 from apps.audience.services.segments import create_segment
 from apps.audience.services.subscribers import upsert_subscriber
 from apps.campaigns.services import create_campaign
@@ -53,9 +55,15 @@ def _campaign(tenant: Tenant, application: Application) -> str:
     return create_campaign(tenant=tenant, application=application, plan=plan).public_id
 
 
+def _device(tenant: Tenant, application: Application) -> str:
+    phone = DeviceIn("ios", "a1b2c3")
+    return register_device(tenant=tenant, application=application, external_id="made", device=phone)[0].public_id
+
+
 #: Called inside the tenant's scope.
 MAKERS: dict[str, Maker] = {
     "api_key_id": _api_key,
+    "device_id": _device,
     "application_id": lambda tenant, application: application.application_id,
     "campaign_id": _campaign,
     "external_id": _subscriber,

@@ -7,8 +7,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from apps.providers.encoding import from_base64url, to_base64url
-from apps.providers.webpush.encryption import MAX_PLAINTEXT, KeysInvalid, encrypt, read_keys
+from apps.core.encoding import from_base64url, to_base64url
+from apps.core.subscription_keys import KeysInvalid, read_keys
+from apps.providers.webpush.encryption import MAX_PLAINTEXT, encrypt
 from apps.providers.webpush.vapid import read_private_key
 
 # RFC 8291, section 5 and appendix A.

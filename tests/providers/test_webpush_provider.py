@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.test import override_settings
 
+from apps.core.encoding import to_base64url
 from apps.providers.base import Credential, Endpoint, Notification, Outcome, Result, Scope, Sender
 from apps.providers.counterparts.authority import Authority
 from apps.providers.counterparts.faults import Cut, GoAway, Refuse, Say
 from apps.providers.counterparts.server import Server
 from apps.providers.counterparts.webpush import PushService
-from apps.providers.encoding import to_base64url
 from apps.providers.errors import CredentialInvalid
 from apps.providers.http import close_connections
 from apps.providers.webpush.provider import WebPushProvider

@@ -8,7 +8,7 @@ import re
 import pytest
 from jwcrypto import jwk, jws
 
-from apps.providers.encoding import from_base64url, to_base64url
+from apps.core.encoding import from_base64url, to_base64url
 from apps.providers.webpush.vapid import (
     LIFETIME,
     PERIOD,

@@ -13,8 +13,8 @@ from jwcrypto.common import JWException
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 
+from apps.core.encoding import from_base64url, to_base64url
 from apps.providers.counterparts.server import Incoming, Outgoing
-from apps.providers.encoding import from_base64url, to_base64url
 
 _AUTHORIZATION = re.compile(r"vapid t=([0-9A-Za-z_.-]+), k=([0-9A-Za-z_-]+)")
 _TOPIC = re.compile(r"[0-9A-Za-z_-]{1,32}")

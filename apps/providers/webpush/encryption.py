@@ -8,45 +8,17 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from apps.providers.encoding import from_base64url
+from apps.core.subscription_keys import CURVE, Keys
 
 _RECORD_SIZE = (4096).to_bytes(4, "big")
 _LAST_RECORD = b"\x02"
-_CURVE = ec.SECP256R1()
 #: Bytes: what services take, less the header (86), the delimiter (1) and the tag (16).
 MAX_PLAINTEXT = 4096 - 103
-PUBLIC_KEY_SIZE, AUTH_SIZE = 65, 16
-
-
-class KeysInvalid(ValueError):
-    """The keys of a subscription are not a point on P-256 and 16 bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """A subscription's: its public point as 65 bytes and as a key, and its 16 secret bytes."""
-
-    public: bytes
-    point: ec.EllipticCurvePublicKey
-    auth: bytes
-
-
-def read_keys(public_key: str, auth_secret: str) -> Keys:
-    """p256dh and auth as a browser gives them (base64url). Raises KeysInvalid."""
-    try:
-        public, auth = from_base64url(public_key), from_base64url(auth_secret)
-        point = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, public)
-    except ValueError:
-        raise KeysInvalid("not a point on P-256") from None
-    if len(public) != PUBLIC_KEY_SIZE or len(auth) != AUTH_SIZE:
-        raise KeysInvalid("wrong length")
-    return Keys(public, point, auth)
 
 
 def encrypt(
@@ -58,7 +30,7 @@ def encrypt(
     """
     if len(plaintext) > MAX_PLAINTEXT:
         raise ValueError("too long for one record")
-    key = key or ec.generate_private_key(_CURVE)
+    key = key or ec.generate_private_key(CURVE)
     salt = salt or secrets.token_bytes(16)
     ours = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     shared = _expand(keys.auth, key.exchange(ec.ECDH(), keys.point), b"WebPush: info\x00" + keys.public + ours)

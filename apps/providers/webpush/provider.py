@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core import clock
 from apps.core.egress import AddressRefused, Place, read_url, resolve
+from apps.core.subscription_keys import KeysInvalid
 from apps.providers.base import Credential, CredentialField, Needs, Outcome, Push, Result, Scope, Sender
 from apps.providers.errors import CredentialInvalid
 from apps.providers.exchanges import Lane, Request
 from apps.providers.http import exchange_on
 from apps.providers.webpush.answers import is_known, outcome_of
-from apps.providers.webpush.encryption import KeysInvalid
 from apps.providers.webpush.requests import request_for
 from apps.providers.webpush.vapid import public_key_of
 

@@ -7,10 +7,11 @@ import hashlib
 import orjson
 
 from apps.core.egress import Place
+from apps.core.subscription_keys import read_keys
 from apps.providers.base import Credential, Endpoint, Push
 from apps.providers.exchanges import Request
 from apps.providers.payload import members_of
-from apps.providers.webpush.encryption import encrypt, read_keys
+from apps.providers.webpush.encryption import encrypt
 from apps.providers.webpush.vapid import authorization
 
 #: Seconds; what to ask for when the sender does not say. Mozilla grants 30 days, the others less.

@@ -7,7 +7,7 @@ from functools import lru_cache
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from apps.providers.encoding import from_base64url, to_base64url
+from apps.core.encoding import from_base64url, to_base64url
 from apps.providers.jwt import sign_es256
 
 #: Seconds. Services refuse a token that lives longer than 24 hours; ours is signed anew after half of that.

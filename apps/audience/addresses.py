@@ -1,0 +1,97 @@
+"""What a client says about its device, read strictly: what no push network could use is refused at the door. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.audience.errors import DeviceInvalid
+from apps.audience.models import AddressKind, Environment, Platform
+from apps.core.egress import AddressRefused, read_url
+from apps.core.subscription_keys import KeysInvalid, read_keys
+
+MAX_ADDRESS = 4_096
+_TOKEN = re.compile(r"[!-~]{1,4096}", re.ASCII)
+_INSTALLATION = re.compile(r"[!-~]{0,128}", re.ASCII)
+_PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,15}", re.ASCII)
+_SENDER_KEY = re.compile(r"[0-9A-Za-z_-]{0,40}", re.ASCII)
+#: The network that reaches a platform when the client does not name one.
+_USUAL = {
+    Platform.IOS: "apns",
+    Platform.ANDROID: "fcm",
+    Platform.WEB: "webpush",
+    Platform.UNIFIEDPUSH: "webpush",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceIn:
+    """A registration, as it came. Empty means not given."""
+
+    platform: str
+    address: str
+    provider: str = ""
+    address_kind: str = ""
+    installation_id: str = ""
+    environment: str = ""
+    public_key: str = ""
+    auth_secret: str = ""
+    sender_key: str = ""
+
+
+def read_device(given: DeviceIn) -> dict[str, str]:
+    """Column -> value. Raises DeviceInvalid naming the field, AddressRefused for an endpoint that is not public."""
+    platform = _one_of("platform", given.platform, Platform.values)
+    provider = _matching("provider", given.provider or _USUAL[Platform(platform)], _PROVIDER)
+    is_url = platform in {Platform.WEB, Platform.UNIFIEDPUSH}
+    usual_kind = AddressKind.URL if is_url else AddressKind.TOKEN
+    kinds = [AddressKind.URL] if is_url else [AddressKind.TOKEN, AddressKind.FID]
+    address = _read_endpoint(given) if is_url else _matching("address", given.address, _TOKEN)
+    return {
+        "platform": platform,
+        "provider": provider,
+        "address": address,
+        "address_hash": hash_of(address),
+        "address_kind": _one_of("address_kind", given.address_kind or usual_kind, kinds),
+        "installation_id": _matching("installation_id", given.installation_id, _INSTALLATION),
+        "environment": _one_of("environment", given.environment or Environment.PRODUCTION, Environment.values),
+        "public_key": given.public_key.rstrip("=") if is_url else "",
+        "auth_secret": given.auth_secret.rstrip("=") if is_url else "",
+        "sender_key": _matching("sender_key", given.sender_key, _SENDER_KEY) if is_url else "",
+    }
+
+
+def hash_of(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()
+
+
+def _read_endpoint(given: DeviceIn) -> str:
+    try:
+        read_keys(given.public_key, given.auth_secret)
+    except KeysInvalid:
+        raise _refusal("public_key", _("Give the subscription's keys p256dh and auth in base64url.")) from None
+    try:
+        return read_url(given.address).url
+    except AddressRefused as refused:
+        refused.fields["address"] = [refused.message]
+        raise
+
+
+def _one_of(field: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise _refusal(field, _("Use one of: %(names)s.") % {"names": ", ".join(known)})
+    return value
+
+
+def _matching(field: str, value: str, pattern: re.Pattern[str]) -> str:
+    if not pattern.fullmatch(value):
+        raise _refusal(field, _("This value cannot be used."))
+    return value
+
+
+def _refusal(field: str, sentence: object) -> DeviceInvalid:
+    return DeviceInvalid(fields={field: [sentence]})

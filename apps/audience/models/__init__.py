@@ -1,0 +1,29 @@
+"""The people an application talks to, the groups they fall into, and the devices they are reached on."""
+
+from apps.audience.models.devices import REACHABLE, AddressKind, Device, Environment, Platform
+from apps.audience.models.people import (
+    IMPORT_ACTIVE,
+    IMPORT_FINAL,
+    ImportJob,
+    ImportRejection,
+    ImportState,
+    Segment,
+    Subscriber,
+    SubscriberQuerySet,
+)
+
+__all__ = [
+    "IMPORT_ACTIVE",
+    "IMPORT_FINAL",
+    "REACHABLE",
+    "AddressKind",
+    "Device",
+    "Environment",
+    "ImportJob",
+    "ImportRejection",
+    "ImportState",
+    "Platform",
+    "Segment",
+    "Subscriber",
+    "SubscriberQuerySet",
+]
