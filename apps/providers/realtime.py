@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import orjson
+from redis import RedisError
 
+from apps.core import valkey
 from apps.providers.base import Outcome, Push, Result, Scope, Sender
 from apps.providers.payload import members_of
+from apps.realtime.errors import BrokerUnavailable
 from apps.realtime.publish import UserMessage, publish_to_users
 
 EVENT = "notification"
-NOT_CONNECTED = "not_connected"
+NOT_CONNECTED, NO_BROKER = "not_connected", "broker_unavailable"
 
 
 class RealtimeProvider:
@@ -23,16 +26,28 @@ class RealtimeProvider:
         self.sender = sender
 
     def send(self, pushes: Sequence[Push]) -> list[Outcome]:
-        receivers = publish_to_users(
-            region=self.sender.region,
-            application_id=self.sender.application_id,
-            messages=[
-                UserMessage(push.recipient, EVENT, orjson.dumps(members_of(push)).decode(), push.id) for push in pushes
-            ],
-        )
-        return [
-            Outcome(push.id, Result.ACCEPTED)
-            if count
-            else Outcome(push.id, Result.REJECTED, Scope.DEVICE, NOT_CONNECTED)
-            for push, count in zip(pushes, receivers, strict=True)
+        if not self._is_reachable():
+            return [Outcome(push.id, Result.UNAVAILABLE, Scope.PROVIDER, NO_BROKER) for push in pushes]
+        messages = [
+            UserMessage(push.recipient, EVENT, orjson.dumps(members_of(push)).decode(), push.id) for push in pushes
         ]
+        try:
+            receivers = publish_to_users(
+                region=self.sender.region, application_id=self.sender.application_id, messages=messages
+            )
+        except BrokerUnavailable:  # it went away in the middle: some may have been delivered
+            return [Outcome(push.id, Result.UNKNOWN, Scope.PROVIDER, NO_BROKER) for push in pushes]
+        return [_outcome(push, count) for push, count in zip(pushes, receivers, strict=True)]
+
+    def _is_reachable(self) -> bool:
+        """Asked before each slice, so that a broker that is away costs a delay and not a slice of unknown outcomes."""
+        try:
+            return bool(valkey.connect(self.sender.region).ping())
+        except RedisError:
+            return False
+
+
+def _outcome(push: Push, receivers: int) -> Outcome:
+    if receivers:
+        return Outcome(push.id, Result.ACCEPTED)
+    return Outcome(push.id, Result.REJECTED, Scope.DEVICE, NOT_CONNECTED)

@@ -36,9 +36,7 @@ class VariantForm(forms.Form):
     body = forms.CharField(
         label=_("Text"), max_length=8_000, required=False, strip=False, widget=forms.Textarea(attrs={"rows": 5})
     )
-    url = forms.CharField(
-        label=_("Link"), max_length=2_000, required=False, help_text=_("Where a tap leads. Optional.")
-    )
+    url = forms.CharField(label=_("Link"), max_length=2_000, required=False, help_text=_("Where a tap leads."))
     image_url = forms.CharField(label=_("Image address"), max_length=2_000, required=False)
 
     @property
