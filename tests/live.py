@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -46,15 +46,17 @@ def free_port() -> int:
 
 
 class LiveServer:
-    """One server process."""
+    """One server process. interpreter: another way to start Python (pinned to a core, say)."""
 
-    def __init__(self, environment: dict[str, str], log: Path, *arguments: str) -> None:
+    def __init__(
+        self, environment: dict[str, str], log: Path, *arguments: str, interpreter: Sequence[str] = (sys.executable,)
+    ) -> None:
         self.port = int(arguments[arguments.index("--port") + 1]) if "--port" in arguments else free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "apps.realtime.serve", "--port", str(self.port), *arguments],
+                [*interpreter, "-m", "apps.realtime.serve", "--port", str(self.port), *arguments],
                 cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             )  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""`make bench`: figures of this machine, each as a ratio to something run beside it in the same run."""

@@ -1,0 +1,1 @@
+"""What others would have built: run beside us, for the ratio."""
