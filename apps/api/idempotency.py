@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import psycopg
 from django.db import IntegrityError, OperationalError, connection, transaction
 from rest_framework.renderers import JSONRenderer
@@ -43,8 +44,8 @@ class RequestIdentity:
 
     @property
     def request_hash(self) -> str:
-        canonical = json.dumps([self.full_path, self.body], sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        canonical = orjson.dumps([self.full_path, self.body], option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(canonical).hexdigest()
 
 
 def answer_once(

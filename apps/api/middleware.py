@@ -34,10 +34,15 @@ class ApiMiddleware:
     def _answer(self, request: HttpRequest) -> HttpResponse:
         # A redirect to https would come after the key has already crossed the network in clear, and hide it.
         if getattr(settings, "SECURE_SSL_REDIRECT", False) and not request.is_secure():
-            refusal = Problem(HTTPStatus.FORBIDDEN, "https_required")
-            return JsonResponse(refusal.body, status=refusal.status, content_type=CONTENT_TYPE)
+            return _json(Problem(HTTPStatus.FORBIDDEN, "https_required"))
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            return _json(problem_of_status(HTTPStatus.BAD_REQUEST))  # PostgreSQL has no text with U+0000
         response = self.get_response(request)
         if response.status_code >= HTTPStatus.BAD_REQUEST and response.get("Content-Type", "") != CONTENT_TYPE:
             response.content = json.dumps(problem_of_status(response.status_code).body)
             response["Content-Type"] = CONTENT_TYPE
         return response
+
+
+def _json(problem: Problem) -> HttpResponse:
+    return JsonResponse(problem.body, status=problem.status, content_type=CONTENT_TYPE)

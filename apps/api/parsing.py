@@ -14,9 +14,12 @@ from rest_framework.parsers import BaseParser
 from apps.api.errors import MalformedBody
 from apps.realtime.errors import BodyTooLarge
 
+#: Python's own JSON encoder gives up near 1,000 levels; nothing sensible needs a tenth of that.
+MAX_DEPTH = 64
+
 
 class JsonBodyParser(BaseParser):
-    """orjson refuses NaN, lone surrogates and depths that would exhaust the stack; U+0000 is refused here."""
+    """orjson refuses NaN and lone surrogates; depth and U+0000 are refused here."""
 
     media_type = "application/json"
 
@@ -25,24 +28,24 @@ class JsonBodyParser(BaseParser):
             value = orjson.loads(stream.read())
         except orjson.JSONDecodeError as error:
             raise MalformedBody(_("The body is not JSON: %(reason)s.") % {"reason": str(error)}) from None
-        if _has_null_character(value):
-            raise MalformedBody(_("The body holds the character U+0000, which cannot be stored."))
+        _require_storable(value)
         return value
 
 
-def _has_null_character(value: Any) -> bool:
-    pending = [value]
+def _require_storable(value: Any) -> None:
+    """Walks without recursion, because the depth is what is in question."""
+    pending = [(value, 0)]
     while pending:
-        current = pending.pop()
-        if isinstance(current, str):
-            if "\0" in current:
-                return True
-        elif isinstance(current, dict):
-            pending.extend(current)
-            pending.extend(current.values())
+        current, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            raise MalformedBody(_("The body is nested more than %(depth)d levels deep.") % {"depth": MAX_DEPTH})
+        if isinstance(current, str) and "\0" in current:
+            raise MalformedBody(_("The body holds the character U+0000, which cannot be stored."))
+        if isinstance(current, dict):
+            pending.extend((name, depth) for name in current)
+            pending.extend((child, depth + 1) for child in current.values())
         elif isinstance(current, list):
-            pending.extend(current)
-    return False
+            pending.extend((child, depth + 1) for child in current)
 
 
 def read_body(request: HttpRequest) -> bytes:

@@ -18,8 +18,7 @@ from apps.tenants.application_settings import ApplicationSettings
 from apps.tenants.models import ApiKey, Application, Credential, Membership, Tenant
 from apps.tenants.permissions import Role
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
-from apps.tenants.secrets import unseal_for
-from apps.tenants.services.applications import context_of_secret
+from apps.tenants.secrets import context_of_secret, unseal_for
 
 if TYPE_CHECKING:
     from apps.accounts.models import User

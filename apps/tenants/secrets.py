@@ -26,6 +26,11 @@ def unseal_for(tenant: Tenant, sealed: str, *, context: str) -> str:
     return sealing.unseal(sealed, context=context, keys=_data_keys(tenant))
 
 
+def context_of_secret(key: str) -> str:
+    """What the sealed secret of the credential with this key is bound to."""
+    return f"tenants_credential|secret_sealed|{key}"
+
+
 def _data_keys(tenant: Tenant) -> tuple[bytes, ...]:
     return (bytes.fromhex(sealing.unseal(tenant.data_key, context=_context_of_data_key(tenant.pk))),)
 

@@ -80,6 +80,17 @@ def test_a_body_that_cannot_be_read_is_refused(api: APIClient, tenant: Tenant, b
     assert keys_of(tenant) == 1
 
 
+def test_a_body_nested_too_deep_is_refused_with_an_idempotency_key_too(api: APIClient) -> None:
+    body = '{"name": ' + "[" * 900 + "]" * 900 + "}"
+    response = api.generic("POST", KEYS, body, content_type="application/json", headers={"idempotency-key": "1"})
+    problem(response, 400, "malformed_json")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/api-keys/a%00b", "/api/v1/api-keys?cursor=%00", "/api/v1/subscribers/%00"])
+def test_a_null_character_in_the_address_is_refused(api: APIClient, path: str) -> None:
+    problem(api.get(path), 400, "bad_request")
+
+
 @pytest.mark.parametrize("body", ["[]", "1", '"text"', "null"])
 def test_a_body_that_is_not_an_object_is_refused(api: APIClient, tenant: Tenant, body: str) -> None:
     assert problem(api.generic("POST", KEYS, body, content_type="application/json"), 400, "invalid_input")["errors"]

@@ -45,6 +45,6 @@ def test_a_limit_out_of_bounds_is_refused(api: APIClient, limit: str) -> None:
     assert list(problem(api.get(KEYS, {"limit": limit}), 400, "invalid_page")["errors"]) == ["limit"]
 
 
-@pytest.mark.parametrize("cursor", ["x", "cur_", "cur_" + "0" * 22, "\0", "é", ids.encode("key", 1)])
+@pytest.mark.parametrize("cursor", ["x", "cur_", "cur_" + "0" * 22, "é", ids.encode("key", 1)])
 def test_a_cursor_nobody_gave_out_is_refused(api: APIClient, cursor: str) -> None:
     assert list(problem(api.get(KEYS, {"cursor": cursor}), 400, "invalid_page")["errors"]) == ["cursor"]

@@ -13,7 +13,7 @@ from apps.tenants.errors import ApplicationIdTaken, CredentialKeyTaken, TooManyC
 from apps.tenants.models import Application, Credential, Membership, Tenant
 from apps.tenants.queries import find_application, memberships_of
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
-from apps.tenants.secrets import unseal_for
+from apps.tenants.secrets import context_of_secret, unseal_for
 from apps.tenants.services import (
     NewApplication,
     add_credential,
@@ -23,7 +23,7 @@ from apps.tenants.services import (
     update_application,
     update_application_settings,
 )
-from apps.tenants.services.applications import MAX_CREDENTIALS, context_of_secret
+from apps.tenants.services.applications import MAX_CREDENTIALS
 
 pytestmark = pytest.mark.django_db
 

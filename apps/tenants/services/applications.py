@@ -18,7 +18,7 @@ from apps.tenants.application_settings import ApplicationSettings, problems_in
 from apps.tenants.errors import ApplicationIdTaken, CredentialKeyTaken, TooManyCredentials
 from apps.tenants.models import Application, Credential, Tenant
 from apps.tenants.registry import announce_change
-from apps.tenants.secrets import seal_for
+from apps.tenants.secrets import context_of_secret, seal_for
 from apps.tenants.services.audit import SYSTEM, record_audit
 
 #: Live pairs of one application: two are a rotation, the rest is slack.
@@ -157,11 +157,6 @@ def revoke_credential(*, tenant: Tenant, credential: Credential, actor: str = SY
         return
     announce_change(credential.application)
     record_audit(tenant=tenant, actor=actor, action="credential.revoked", target=credential.public_id)
-
-
-def context_of_secret(key: str) -> str:
-    """What a sealed secret is bound to (see secrets.py)."""
-    return f"tenants_credential|secret_sealed|{key}"
 
 
 def _require_match(field: str, value: str, pattern: str, problem: str) -> None:
