@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django_otp.oath import totp
 
 from apps.accounts.models import Authenticator, User
-
-SEED = bytes(range(20))
-PASSWORD = "correct horse battery staple"
+from tests.accounts.support import give_authenticator
+from tests.fixtures import PASSWORD
 
 
 @pytest.fixture
@@ -23,9 +21,4 @@ def neighbour(db: None) -> User:
 
 @pytest.fixture
 def authenticator(person: User) -> Authenticator:
-    sealed = Authenticator.seal_seed(SEED, person.pk)
-    return Authenticator.objects.create(user=person, name="Phone", seed_sealed=sealed)
-
-
-def code_now(seed: bytes = SEED) -> str:
-    return f"{totp(seed):06d}"
+    return give_authenticator(person)

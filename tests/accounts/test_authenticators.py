@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b32decode
 from datetime import UTC, datetime
 from threading import Barrier, Thread
 
@@ -14,7 +15,7 @@ from apps.accounts.models import Authenticator, OutgoingMail, User
 from apps.accounts.services import factors
 from apps.core.errors import NotFound
 from apps.core.sealing import SealBroken
-from tests.accounts.conftest import SEED, code_now
+from tests.accounts.support import SEED, code_now, give_authenticator
 
 STEP_BEGINS = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 RFC_SEED = b"12345678901234567890"
@@ -24,7 +25,7 @@ RFC_SEED = b"12345678901234567890"
     ("second", "code"), [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (2000000000, "279037")]
 )
 def test_codes_are_those_of_rfc_6238(person: User, second: int, code: str) -> None:
-    Authenticator.objects.create(user=person, seed_sealed=Authenticator.seal_seed(RFC_SEED, person.pk))
+    give_authenticator(person, RFC_SEED)
     with time_machine.travel(second, tick=False):
         assert factors.prove_code(user=person, code=code).user == person
 
@@ -98,9 +99,7 @@ def test_wrong_codes_make_the_next_try_wait_twice_as_long(authenticator: Authent
 @time_machine.travel(STEP_BEGINS, tick=False)
 def test_using_one_authenticator_does_not_count_against_another(authenticator: Authenticator) -> None:
     person = authenticator.user
-    second = Authenticator.objects.create(
-        user=person, name="Tablet", seed_sealed=Authenticator.seal_seed(RFC_SEED, person.pk)
-    )
+    second = give_authenticator(person, RFC_SEED)
     assert factors.prove_code(user=person, code=code_now(RFC_SEED)) == second
     authenticator.refresh_from_db()
     assert authenticator.throttling_failure_count == 0
@@ -136,7 +135,7 @@ def test_asking_to_enrol_again_keeps_the_seed(person: User) -> None:
 
 def test_a_person_has_at_most_five_authenticators(person: User) -> None:
     for _n in range(factors.MAX_AUTHENTICATORS):
-        Authenticator.objects.create(user=person, seed_sealed=Authenticator.seal_seed(SEED, person.pk))
+        give_authenticator(person)
     with pytest.raises(TooManyAuthenticators):
         factors.start_enrolment(user=person)
 
@@ -161,6 +160,4 @@ def test_with_the_last_authenticator_the_recovery_codes_go(authenticator: Authen
 
 
 def _code_of(pending: Authenticator) -> str:
-    import base64
-
-    return code_now(base64.b32decode(pending.manual_key))
+    return code_now(b32decode(pending.manual_key))

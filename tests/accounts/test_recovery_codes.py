@@ -11,6 +11,7 @@ from django.db import connection
 from apps.accounts.errors import WrongRecoveryCode
 from apps.accounts.models import Authenticator, OutgoingMail, RecoveryCode, User
 from apps.accounts.services import factors
+from tests.accounts.support import give_authenticator
 
 
 def test_ten_codes_of_24_base32_characters(person: User) -> None:
@@ -43,7 +44,7 @@ def test_a_code_may_be_typed_in_groups_and_small_letters(authenticator: Authenti
 
 
 def test_a_code_of_another_person_is_refused(authenticator: Authenticator, neighbour: User) -> None:
-    Authenticator.objects.create(user=neighbour, seed_sealed=Authenticator.seal_seed(b"x" * 20, neighbour.pk))
+    give_authenticator(neighbour)
     code = factors.replace_recovery_codes(user=neighbour)[0]
     with pytest.raises(WrongRecoveryCode):
         factors.use_recovery_code(user=authenticator.user, code=code)

@@ -6,22 +6,13 @@ import re
 
 from django.core import mail
 from django.test import Client
-from django_otp.oath import totp
 
-from apps.accounts.models import Authenticator, User
+from apps.accounts.models import User
 from apps.accounts.services.mail import deliver_due_mail
+from tests.accounts.support import code_now
+from tests.fixtures import PASSWORD
 
-PASSWORD = "correct horse battery staple"
 NEW_PASSWORD = "a longer sentence nobody wrote"
-SEED = bytes(range(20))
-
-
-def code_now(seed: bytes = SEED) -> str:
-    return f"{totp(seed):06d}"
-
-
-def give_authenticator(user: User, seed: bytes = SEED) -> Authenticator:
-    return Authenticator.objects.create(user=user, name="Phone", seed_sealed=Authenticator.seal_seed(seed, user.pk))
 
 
 def sign_in(client: Client, user: User, *, code: bool = False) -> None:

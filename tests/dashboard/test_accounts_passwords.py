@@ -13,17 +13,10 @@ from apps.accounts import throttling
 from apps.accounts.models import OutgoingMail, User
 from apps.tenants.models import Tenant
 from apps.tenants.permissions import Role
-from tests.dashboard.accounts_support import (
-    NEW_PASSWORD,
-    PASSWORD,
-    code_now,
-    give_authenticator,
-    is_signed_in,
-    letters,
-    link_in,
-    sign_in,
-)
+from tests.accounts.support import code_now, give_authenticator
+from tests.dashboard.accounts_support import NEW_PASSWORD, is_signed_in, letters, link_in, sign_in
 from tests.dashboard.conftest import member_client
+from tests.fixtures import PASSWORD
 
 pytestmark = pytest.mark.django_db
 

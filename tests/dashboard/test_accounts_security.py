@@ -13,7 +13,8 @@ from django.test import Client
 from apps.accounts.models import Authenticator, OutgoingMail, RecoveryCode, Session, User
 from apps.accounts.services import factors
 from apps.tenants.models import Tenant
-from tests.dashboard.accounts_support import code_now, give_authenticator, is_signed_in, letters, sign_in
+from tests.accounts.support import code_now, give_authenticator
+from tests.dashboard.accounts_support import is_signed_in, letters, sign_in
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -5,15 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 import time_machine
 from django.conf import settings
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.test import Client
 
 from apps.accounts import throttling
 from apps.accounts.models import OutgoingMail, Session, User
 from apps.accounts.services import factors
+from apps.core import valkey
 from apps.tenants.models import Tenant
-from tests.dashboard.accounts_support import PASSWORD, code_now, give_authenticator, is_signed_in, sign_in
+from tests.accounts.support import code_now, give_authenticator
+from tests.dashboard.accounts_support import is_signed_in, sign_in
+from tests.fixtures import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +110,35 @@ def test_unknown_and_known_addresses_get_the_same_answer(owner: User) -> None:
         response = Client().post("/sign-in/", {"email": email, "password": "wrong"})
         answers.append((response.status_code, response.content.replace(email.encode(), b"").split(b"<form")[2][300:]))
     assert answers[0] == answers[1]
+
+
+def test_unknown_and_known_addresses_cost_the_same_hashing(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+    encode = MD5PasswordHasher.encode
+
+    def counted(self: MD5PasswordHasher, password: str, salt: str) -> str:
+        hashed.append(password)
+        return encode(self, password, salt)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", counted)
+    costs = []
+    for email in (owner.email, "nobody@acme.example"):
+        hashed.clear()
+        Client().post("/sign-in/", {"email": email, "password": "wrong"})
+        costs.append(len(hashed))
+    assert costs[0] == costs[1] > 0
+
+
+def test_nobody_gets_in_while_guesses_cannot_be_counted(
+    client: Client, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(_region: str) -> redis.Redis:
+        raise redis.ConnectionError("no Valkey")
+
+    monkeypatch.setattr(valkey, "connect", unreachable)
+    response = client.post("/sign-in/", {"email": owner.email, "password": PASSWORD})
+    assert "cannot check this right now" in response.content.decode()
+    assert not is_signed_in(client)
 
 
 @pytest.mark.parametrize("email", ["owner@acme.example", "nobody@acme.example"])

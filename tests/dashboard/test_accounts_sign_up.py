@@ -12,7 +12,8 @@ from apps.accounts.models import User
 from apps.tenants.models import Application, Membership
 from apps.tenants.queries import memberships_of
 from apps.tenants.scope import tenant_scope
-from tests.dashboard.accounts_support import PASSWORD, is_signed_in, letters
+from tests.dashboard.accounts_support import is_signed_in, letters
+from tests.fixtures import PASSWORD
 
 pytestmark = pytest.mark.django_db
 

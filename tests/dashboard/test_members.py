@@ -19,15 +19,9 @@ from apps.tenants.queries import memberships_of
 from apps.tenants.scope import tenant_scope
 from apps.tenants.services import verify_audit
 from apps.tenants.services.invitations import invite_member
-from tests.dashboard.accounts_support import (
-    NEW_PASSWORD,
-    PASSWORD,
-    give_authenticator,
-    is_signed_in,
-    letters,
-    link_in,
-    sign_in,
-)
+from tests.accounts.support import give_authenticator
+from tests.dashboard.accounts_support import NEW_PASSWORD, is_signed_in, letters, link_in, sign_in
+from tests.fixtures import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
