@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
+from apps.audience.models import ImportJob, Segment, Subscriber
+from apps.campaigns.services import create_campaign
+from apps.campaigns.services.editing import Plan
+from apps.core import clock
 from apps.dashboard.access import AccessRule
 from apps.dashboard.urls import urlpatterns
-from apps.tenants.models import ApiKey, Credential, Membership, Tenant
+from apps.messaging.models import Template
+from apps.operations.demo_content import fill
+from apps.tenants.models import ApiKey, Application, Credential, Invitation, Membership, Tenant
 from apps.tenants.permissions import ALL_PERMISSIONS, Role, may
 from apps.tenants.scope import tenant_scope
 from apps.tenants.services import NewApplication
@@ -61,19 +68,51 @@ def test_a_role_opens_what_it_may_and_nothing_else(tenant: Tenant, role: Role) -
                 assert response.status_code == 403, route.name
 
 
-def test_the_neighbours_things_are_not_there(
-    owner_client: Client, other_tenant: Tenant, other_new_application: NewApplication, other_api_key: str
-) -> None:
+@pytest.fixture
+def foreign_ids(
+    other_tenant: Tenant, other_new_application: NewApplication, other_api_key: str
+) -> dict[str, dict[str, str]]:
+    """What the neighbour owns, by where its pages are: first word of the path -> name in the route -> public id."""
+    application = other_new_application.application
     with tenant_scope(other_tenant):
-        foreign = [
-            other_new_application.application.public_id,
-            Credential.objects.of(other_tenant).get().public_id,
-            ApiKey.objects.of(other_tenant).get().public_id,
-            Membership.objects.of(other_tenant).get().public_id,
-        ]
+        fill(tenant=other_tenant, application=application)
+        job = ImportJob.objects.create(tenant=other_tenant, application=application, file_name="people.csv")
+        Invitation.objects.create(
+            tenant=other_tenant,
+            email="new@globex.example",
+            role=Role.ANALYST,
+            token_hash="0" * 64,
+            expires_at=clock.now(),
+        )
+        plan = Plan("Spring", {"all": True}, ["console"], content={"en": {"title": "Hi", "body": "There"}})
+        campaign = create_campaign(tenant=other_tenant, application=application, plan=plan)
+
+        def first(model: Any) -> str:
+            return str(model.objects.of(other_tenant).order_by("pk")[0].public_id)
+
+        return {
+            "applications": {
+                "public_id": application.public_id,
+                "credential_id": first(Credential),
+                "key_id": first(ApiKey),
+            },
+            "members": {"public_id": first(Membership)},
+            "invitations": {"public_id": first(Invitation)},
+            "subscribers": {"public_id": first(Subscriber)},
+            "subscribers/import": {"public_id": job.public_id},
+            "segments": {"public_id": first(Segment)},
+            "templates": {"public_id": first(Template)},
+            "campaigns": {"public_id": campaign.public_id},
+        }
+
+
+def test_the_neighbours_things_are_not_there(
+    owner_client: Client, application: Application, foreign_ids: dict[str, dict[str, str]]
+) -> None:
     for route in MEMBER_ROUTES:
         if not route.pattern.converters:
             continue
-        for public_id in [*foreign, "app_", "x" * 300]:
-            url = url_of(route, public_id)
+        area = str(route.pattern).partition("/<")[0]
+        for ids in (foreign_ids[area], dict.fromkeys(route.pattern.converters, "x" * 300)):
+            url = reverse(f"dashboard:{route.name}", kwargs={name: ids[name] for name in route.pattern.converters})
             assert {owner_client.get(url).status_code, owner_client.post(url).status_code} <= {404, 405}, url
