@@ -293,6 +293,9 @@ CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
 #: Beat only rings; any number of beats may. What is due stands in PostgreSQL. A ring that nobody heard in time expires.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "campaigns.tick": {"task": "campaigns.tick", "schedule": 1.0, "options": {"expires": 1}},
+    "billing.ingest": {"task": "billing.ingest", "schedule": 1.0, "options": {"expires": 1}},
+    "billing.watch": {"task": "billing.watch", "schedule": 5.0, "options": {"expires": 5}},
+    "billing.open_months": {"task": "billing.open_months", "schedule": 3600.0, "options": {"expires": 3600}},
     "messaging.tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 1}},
     "operations.measure": {"task": "operations.measure", "schedule": 5.0, "options": {"expires": 5}},
     "audience.wake_imports": {"task": "audience.wake_imports", "schedule": 10.0, "options": {"expires": 10}},

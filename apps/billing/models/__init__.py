@@ -2,16 +2,19 @@
 
 from apps.billing.models.plans import BillingPeriod, Plan, PlanVersion, Subscription
 from apps.billing.models.quotas import Quota, UsageAlert
-from apps.billing.models.usage import UsageEvent, UsageKey, UsageRollup
+from apps.billing.models.usage import ConnectionLevel, UnmatchedUsage, UsageEvent, UsageKey, UsageRollup, UsageSource
 
 __all__ = [
     "BillingPeriod",
+    "ConnectionLevel",
     "Plan",
     "PlanVersion",
     "Quota",
     "Subscription",
+    "UnmatchedUsage",
     "UsageAlert",
     "UsageEvent",
     "UsageKey",
     "UsageRollup",
+    "UsageSource",
 ]

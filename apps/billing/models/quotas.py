@@ -16,15 +16,14 @@ class Quota(TenantOwned):
     """One meter in one period. used + reserved never passes hard_limit through a reservation.
 
     used: recorded units (or the largest level). reserved: promised to work under way and not recorded yet.
-    granted: units ever handed to the data plane in this period. watched_percent: the highest alert given.
+    watched_percent: the highest alert given. check_at: when the allowance at the data plane is due to be looked at.
     """
 
     period = models.ForeignKey(BillingPeriod, on_delete=models.CASCADE, related_name="quotas")
     meter = models.CharField(max_length=64)
     used = models.BigIntegerField(default=0)
     reserved = models.BigIntegerField(default=0)
-    granted = models.BigIntegerField(default=0)
-    granted_at = models.DateTimeField(null=True)
+    check_at = models.DateTimeField(null=True)
     included = models.BigIntegerField(default=0)
     hard_limit = models.BigIntegerField(null=True)
     watched_percent = models.PositiveSmallIntegerField(default=0)
@@ -35,7 +34,7 @@ class Quota(TenantOwned):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "period", "meter"], name="a_period_has_one_quota_per_meter"),
             models.CheckConstraint(
-                condition=models.Q(used__gte=0, reserved__gte=0, granted__gte=0), name="quota_counts_are_not_negative"
+                condition=models.Q(used__gte=0, reserved__gte=0), name="quota_counts_are_not_negative"
             ),
         ]
         indexes: ClassVar = [
@@ -44,7 +43,8 @@ class Quota(TenantOwned):
                 fields=["id"],
                 name="quota_to_watch",
                 condition=models.Q(watched_percent__lt=100, used__gte=F("hard_limit") / 2),
-            )
+            ),
+            models.Index(fields=["check_at"], name="quota_to_check", condition=models.Q(check_at__isnull=False)),
         ]
 
 

@@ -76,3 +76,39 @@ class UsageRollup(_UsageRow):
 
     class Meta:
         db_table = "usage_rollup"
+
+
+class ConnectionLevel(TenantOwned):
+    """Most connections of one gateway to one application in ten seconds. Short-lived: it only serves to be added up."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "bucket", "application_id", "node")
+    bucket = models.DateTimeField()
+    application_id = models.BigIntegerField()
+    node = models.CharField(max_length=64)
+    level = models.BigIntegerField()
+
+    objects: ClassVar[TenantManager[ConnectionLevel]] = TenantManager()
+
+    class Meta:
+        db_table = "usage_level"
+
+
+class UsageSource(models.Model):
+    """A process that sends numbered records, and how far they are counted. It serves many tenants, so it has none.
+
+    counted_seq: every record up to this one is in. ahead: records beyond it that came early.
+    """
+
+    node = models.CharField(max_length=64, primary_key=True)
+    counted_seq = models.BigIntegerField(default=0)
+    ahead = models.JSONField(default=list)
+    updated_at = models.DateTimeField(default=clock.now)
+
+
+class UnmatchedUsage(models.Model):
+    """A record that was accepted and can never be counted. It must stay visible; there should be none."""
+
+    source = models.CharField(max_length=200, unique=True)
+    reason = models.CharField(max_length=40)
+    record = models.TextField()
+    seen_at = models.DateTimeField(default=clock.now)

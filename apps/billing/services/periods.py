@@ -11,7 +11,7 @@ from django.db import transaction
 from apps.billing.catalogue import FREE, current_version
 from apps.billing.errors import BadLimit
 from apps.billing.meters import METERS
-from apps.billing.models import BillingPeriod, Quota, Subscription
+from apps.billing.models import BillingPeriod, Quota, Subscription, UsageAlert
 from apps.billing.periods import Span, span_after, span_at
 from apps.core import clock
 from apps.tenants.models import Tenant
@@ -102,6 +102,9 @@ def set_plan(
     subscription.limits_json = {**subscription.limits_json, **(limits or {})}
     subscription.save(update_fields=["plan_version", "limits_json", "updated_at"])
     BillingPeriod.objects.of(tenant).filter(pk=period.pk).update(plan_version=subscription.plan_version)
+    # Other limits are warned of anew, and the data plane hears of them through the next look at its allowance.
+    UsageAlert.objects.of(tenant).filter(period=period).delete()
     for quota in Quota.objects.of(tenant).filter(period=period):
-        Quota.objects.of(tenant).filter(pk=quota.pk).update(watched_percent=0, **_allowed(subscription, quota.meter))
+        values = {"watched_percent": 0, "check_at": clock.now(), **_allowed(subscription, quota.meter)}
+        Quota.objects.of(tenant).filter(pk=quota.pk).update(**values)
     return subscription

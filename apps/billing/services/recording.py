@@ -49,9 +49,9 @@ WITH offered AS (
         peak = greatest(rollup.peak, excluded.peak)
 ), metered AS (
     INSERT INTO billing_quota AS quota
-        (tenant_id, period_id, meter, used, reserved, granted, included, watched_percent)
+        (tenant_id, period_id, meter, used, reserved, included, watched_percent)
     SELECT %(tenant)s, period.id, meter,
-           CASE WHEN meter = ANY(%(levels)s) THEN max(quantity) ELSE sum(quantity) END, 0, 0, 0, 0
+           CASE WHEN meter = ANY(%(levels)s) THEN max(quantity) ELSE sum(quantity) END, 0, 0, 0
     FROM counted JOIN billing_billingperiod AS period
         ON period.tenant_id = %(tenant)s AND occurred_at >= starts_at AND occurred_at < ends_at
     GROUP BY 2, 3 ORDER BY 2, 3

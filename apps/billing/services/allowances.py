@@ -1,0 +1,111 @@
+"""What the data plane may still publish: taken from the quotas here, left at the region's Valkey, corrected as usage
+comes in.
+
+The plane counts its allowance down by itself, so the value is only set when nobody knows it (asked), when it is too
+high (usage came in that it did not know of), when a period or a plan begins, and after a minute without usage, when
+blocks that died with their gateway come back. The bounds of an overshoot are in docs/billing.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from redis import Redis
+
+from apps.billing.meters import CONNECTIONS_PEAK, MESSAGES_DELIVERED, MESSAGES_PUBLISHED
+from apps.billing.models import Quota
+from apps.billing.services.periods import current_period
+from apps.core import clock, valkey
+from apps.realtime import allowances, keys
+from apps.tenants.models import Tenant
+from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
+
+#: Offered when the plan has no limit.
+UNLIMITED = 10**12
+_QUIET = timedelta(seconds=60)
+_LEASE = timedelta(seconds=30)
+_CLAIMED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """region: where the tenant's gateways are. fresh: nobody has offered in this period yet."""
+
+    region: str
+    messages: int
+    connections: int | None
+    fresh: bool
+
+
+def settle_allowance(*, tenant_id: int, anew: bool = False) -> None:
+    """Looks at one tenant's allowance and sets it where it must be. Opens its own scope.
+
+    anew: sets it whatever it is now; for new limits, and when no usage is on its way.
+    """
+    offer = _offer_of(tenant_id, anew)
+    if offer is None:
+        return
+    client = valkey.connect(offer.region)
+    left = client.get(keys.message_allowance(tenant_id))
+    too_high = left is None or int(left) > offer.messages
+    messages = offer.messages if anew or offer.fresh or too_high else None
+    allowances.offer(client, tenant_id, messages=messages, connections=offer.connections)
+
+
+def _offer_of(tenant_id: int, anew: bool) -> Offer | None:
+    with tenant_scope(tenant_id):
+        tenant = Tenant.objects.filter(pk=tenant_id).first()
+        if tenant is None:
+            return None
+        period = current_period(tenant=tenant)
+        quotas = {quota.meter: quota for quota in Quota.objects.of(tenant).filter(period=period)}
+        published = quotas[MESSAGES_PUBLISHED]
+        _note(published, tenant, period.ends_at if anew else min(period.ends_at, clock.now() + _QUIET))
+        return Offer(
+            region=tenant.home_region,
+            messages=0 if _left(quotas[MESSAGES_DELIVERED]) == 0 else _left(published),
+            connections=quotas[CONNECTIONS_PEAK].hard_limit,
+            fresh=published.check_at is None,
+        )
+
+
+def _note(published: Quota, tenant: Tenant, check_at: datetime) -> None:
+    earlier = Quota.objects.of(tenant).filter(meter=MESSAGES_PUBLISHED, check_at__isnull=False)
+    earlier.exclude(pk=published.pk).update(check_at=None)
+    Quota.objects.of(tenant).filter(pk=published.pk).update(check_at=check_at)
+
+
+def _left(quota: Quota) -> int:
+    return UNLIMITED if quota.hard_limit is None else max(0, quota.hard_limit - quota.used)
+
+
+def answer_asks(*, region: str) -> int:
+    """Tells the region's gateways about the tenants they asked for."""
+    client: Redis = valkey.connect(region)
+    asked = allowances.asked(client)
+    for tenant_id in asked:
+        settle_allowance(tenant_id=tenant_id)
+        client.srem(keys.ALLOWANCE_ASKS, tenant_id)
+    return len(asked)
+
+
+def settle_due_allowances() -> int:
+    """Looks at the allowances whose minute of quiet or period is over."""
+    due = _claim_due()
+    for tenant_id in due:
+        settle_allowance(tenant_id=tenant_id, anew=True)
+    return len(due)
+
+
+def _claim_due() -> list[int]:
+    """Leased and not cleared, so that a worker that dies here leaves them to the next."""
+    now = clock.now()
+    with all_tenants(CrossTenantRole.DISPATCH), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE billing_quota SET check_at = %s WHERE id IN (SELECT id FROM billing_quota WHERE check_at <= %s "
+            "ORDER BY check_at LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING tenant_id",
+            [now + _LEASE, now, _CLAIMED],
+        )
+        return sorted({tenant_id for (tenant_id,) in cursor.fetchall()})

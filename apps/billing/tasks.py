@@ -1,0 +1,32 @@
+"""Envelopes of the ticks. What is due stands in PostgreSQL and in the stream; a lost ring costs a second."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.conf import settings
+
+from apps.billing import partitions
+from apps.billing.services.alerts import raise_alerts
+from apps.billing.services.allowances import answer_asks, settle_due_allowances
+from apps.billing.services.ingest import ingest
+
+
+@shared_task(name="billing.ingest")
+def take_usage(**_unknown: object) -> None:
+    """Counts what the gateways left and answers what they asked, in every region."""
+    for region in settings.VALKEY_URLS:
+        ingest(region=region)
+        answer_asks(region=region)
+
+
+@shared_task(name="billing.watch")
+def watch(**_unknown: object) -> None:
+    """Allowances that are due, alerts that are due."""
+    settle_due_allowances()
+    raise_alerts()
+
+
+@shared_task(name="billing.open_months")
+def open_months(**_unknown: object) -> None:
+    """The next months' partitions."""
+    partitions.open_months_ahead()
