@@ -111,7 +111,7 @@ class Run:
     def _roles(self) -> list[Child]:
         beat_state = str(settings.HOME / "beat-schedule")
         web = python("-m", "apps.realtime.serve", "--host", self._host, "--port", str(self._port))
-        celery = python("-W", "ignore::RuntimeWarning", "-m", "celery", "-q", "-A", "pushsaas")
+        celery = python("-W", "ignore::UserWarning:celery.platforms", "-m", "celery", "-q", "-A", "pushsaas")
         worker = [*celery, "worker", "--loglevel", "WARNING", "--concurrency", "2",
                   "--without-gossip", "--without-mingle"]  # fmt: skip
         beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", "", "--schedule", beat_state]
