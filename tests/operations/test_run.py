@@ -10,58 +10,16 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.live import ROOT, free_port
+from tests.product import RunningProduct
+
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("run")]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class RunningProduct:
-    """`manage.py run` in a home of its own."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        self.home, self.port, self.url = home, port, f"http://127.0.0.1:{port}"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PUSHSAAS_")}
-        environment |= {"PUSHSAAS_HOME": str(home), "DJANGO_SETTINGS_MODULE": "pushsaas.settings"}
-        self.log = home.with_suffix(".log")
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "run", "--port", str(port)],
-                cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-
-    def said(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def wait_for(self, text: str, seconds: float = 90) -> None:
-        deadline = time.monotonic() + seconds
-        while text not in self.said():
-            assert self.process.poll() is None, self.said()
-            assert time.monotonic() < deadline, self.said()
-            time.sleep(0.1)
-
-    def get(self, path: str) -> tuple[int, str]:
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-
-    def offspring(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def end(self, which: signal.Signals = signal.SIGTERM) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(which)
-        return self.process.wait(90)
 
 
 def _run_once(home: Path, *, program: tuple[str, ...] = ("manage.py", "run")) -> subprocess.CompletedProcess[str]:
@@ -78,7 +36,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def product(home: Path) -> Iterator[RunningProduct]:
-    running = RunningProduct(home, _free_port())
+    running = RunningProduct(home, free_port())
     yield running
     if running.process.poll() is None:
         running.end()
