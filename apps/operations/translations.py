@@ -61,7 +61,8 @@ def collect() -> Catalog:
 def _texts(path: Path) -> Iterator[tuple[str | tuple[str, ...], list[str], str | None]]:
     source = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
-        source = templatize(source, origin=path.name)
+        # Its result reads like Python but for the template's own indentation, which a tokenizer takes seriously.
+        source = "\n".join(line.lstrip() for line in templatize(source, origin=path.name).split("\n"))
     for _line, message, comments, context in extract(
         "python", io.BytesIO(source.encode()), keywords=_KEYWORDS, comment_tags=("Translators:",)
     ):
