@@ -142,6 +142,13 @@ def test_settings_change_only_what_is_given(application: Application, tenant: Te
     assert record.settings.history_size == 300
 
 
+def test_settings_do_not_undo_what_another_request_set(application: Application, scope: Tenant) -> None:
+    stale = Application.objects.of(scope).get(pk=application.pk)
+    update_application_settings(tenant=scope, application=application, settings={"max_connections": 5})
+    changed = update_application_settings(tenant=scope, application=stale, settings={"history_size": 7})
+    assert changed.settings == {"max_connections": 5, "history_size": 7}
+
+
 @pytest.mark.parametrize(
     "settings",
     [{"max_connections": -1}, {"max_connections": True}, {"max_connections": "5"}, {"max_event_bytes": 10**9},

@@ -91,6 +91,8 @@ def update_application(
     actor: str = SYSTEM,
 ) -> Application:
     """Changes what is given and leaves the rest. settings: as for update_application_settings. Raises InvalidInput."""
+    # Locked and read again, because settings that are not named stay as somebody else may just have set them.
+    application.refresh_from_db(from_queryset=Application.objects.of(tenant).select_for_update(no_key=True))
     changes: dict[str, Any] = {}
     if name is not None:
         changes["name"] = require_name(name)
