@@ -86,7 +86,7 @@ def _take(client: Redis, entries: list[_Entry]) -> int:
         settle_allowance(tenant_id=tenant_id)
     counted = _advance_sources(entry.record for entry in done if entry.record is not None)
     if counted:
-        client.hset(keys.USAGE_ACKED, mapping={**counted})
+        client.hset(keys.USAGE_ACKED, mapping=counted)
     if done:
         client.xdel(keys.USAGE, *(entry.stream_id for entry in done))
     return len(done)
@@ -121,7 +121,7 @@ def _set_aside(source: str, reason: str, raw: bytes) -> None:
     UnmatchedUsage.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def _advance_sources(records: Iterable[PlaneRecord]) -> dict[str, int]:
+def _advance_sources(records: Iterable[PlaneRecord]) -> dict[Any, Any]:
     """Node -> the number up to which all it sent is counted. It is kept here so that it survives a wiped Valkey."""
     done: dict[str, list[int]] = defaultdict(list)
     for record in records:

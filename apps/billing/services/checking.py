@@ -1,0 +1,68 @@
+"""Is everything that was accepted also billed? Three tellings of the same usage that must agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from apps.billing.meters import METERS, Aggregation
+from apps.billing.models import UnmatchedUsage
+from apps.billing.services.periods import current_period
+from apps.core import valkey
+from apps.realtime import keys
+from apps.tenants.models import Tenant
+
+_TELLINGS = """
+SELECT asked.name,
+  (SELECT CASE WHEN asked.is_level THEN coalesce(max(quantity), 0) ELSE coalesce(sum(quantity), 0) END
+   FROM usage_event AS usage WHERE tenant_id = %(tenant)s AND usage.meter = asked.name
+     AND occurred_at >= %(start)s AND occurred_at < %(end)s)::bigint,
+  (SELECT CASE WHEN asked.is_level THEN coalesce(max(peak), 0) ELSE coalesce(sum(total), 0) END
+   FROM usage_rollup AS usage WHERE tenant_id = %(tenant)s AND usage.meter = asked.name
+     AND hour >= %(start)s AND hour < %(end)s)::bigint,
+  (SELECT used FROM billing_quota AS usage
+   WHERE tenant_id = %(tenant)s AND period_id = %(period)s AND usage.meter = asked.name)
+FROM unnest(%(names)s::text[], %(levels)s::boolean[]) AS asked (name, is_level)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One meter of the running period, as the raw records, the hourly sums and the quota at the door have it."""
+
+    meter: str
+    recorded: int
+    summed: int
+    counted: int
+
+    @property
+    def agrees(self) -> bool:
+        return self.recorded == self.summed == self.counted
+
+
+def tellings_of(*, tenant: Tenant) -> list[Telling]:
+    """What the three say. They agree at every commit, unless the period starts inside an hour (zones off the hour)."""
+    period = current_period(tenant=tenant)
+    levels = [meter.aggregation is Aggregation.MAX for meter in METERS.values()]
+    arguments = {
+        "tenant": tenant.pk,
+        "period": period.pk,
+        "start": period.starts_at,
+        "end": period.ends_at,
+        "names": list(METERS),
+        "levels": levels,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TELLINGS, arguments)
+        return [Telling(*row) for row in cursor.fetchall()]
+
+
+def unmatched_count() -> int:
+    """Records that were accepted and could not be counted. Alert on any."""
+    return UnmatchedUsage.objects.count()
+
+
+def backlog(*, region: str) -> int:
+    """Lines of the stream that wait to be counted. Near 0 while a worker lives."""
+    return int(valkey.connect(region).xlen(keys.USAGE))
