@@ -21,6 +21,7 @@ from apps.realtime.protocol import channels as names
 from apps.realtime.protocol import messages as protocol_messages
 from apps.realtime.protocol.publications import Topic, packed
 from apps.realtime.publishing import Published, published, script_call
+from apps.realtime.tracing import note_from_control_plane
 from apps.realtime.usage import INTERVAL, UsageRecord
 from apps.tenants.application_settings import ApplicationSettings
 
@@ -63,6 +64,9 @@ def publish(
         _take(client, tenant_id, len(checked.channels))
         done = [_publish(client, application_id, limits, checked, name, idempotency_key) for name in checked.channels]
         _record_usage(client, tenant_id, application_id, sum(not each.repeated for each in done))
+        note_from_control_plane(
+            client, application_id, "published", event=checked.name, channels=checked.channels, data=checked.data
+        )
     except RedisError as error:
         raise BrokerUnavailable(retry_after=1) from error
     return done

@@ -84,6 +84,12 @@ def _members(client: Any, application_id: str, channel: str) -> int:
     return int(client.hlen(keys.members(application_id, channel)[1]))
 
 
+def presence_members(*, region: str, application_id: str, channel: str) -> list[str]:
+    """User ids on a presence channel, by name. As many as the application's limit allows."""
+    users: list[bytes] = valkey.connect(region).hkeys(keys.members(application_id, channel)[1])  # type: ignore[assignment]
+    return sorted(user.decode() for user in users)
+
+
 def trace_feed(*, region: str, application_id: str, after: str = "", limit: int = 100) -> list[Trace]:
     """What happened since the entry `after` (all that is kept when empty), the newest first."""
     newest_first: Any = valkey.connect(region).xrevrange(

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from redis import Redis
 
 from apps.realtime import keys
 from apps.realtime.link import Lines, forget
@@ -19,6 +20,19 @@ _MAX_DATA = 512
 SNAPSHOT_TTL = 10
 
 
+def note_from_control_plane(client: Redis, application_id: str, kind: str, **facts: Any) -> None:
+    """A blocking note of a process that holds no applications and so must ask whether anybody watches."""
+    if client.exists(keys.watch(application_id)):
+        name = keys.trace(application_id)
+        client.xadd(name, {"e": _entry(kind, facts)}, maxlen=MAX_ENTRIES)
+        client.expire(name, TTL)
+
+
+def _entry(kind: str, facts: dict[str, Any]) -> bytes:
+    shortened = {"data": facts["data"][:_MAX_DATA]} if "data" in facts else {}
+    return orjson.dumps({"at": round(time.time(), 3), "kind": kind, **facts, **shortened})
+
+
 class Tracer:
     """Writes for the applications somebody watches. Belongs to one event loop."""
 
@@ -28,11 +42,8 @@ class Tracer:
     def note(self, application: LiveApplication, kind: str, **facts: Any) -> None:
         if not application.is_watched:
             return
-        entry = {"at": round(time.time(), 3), "kind": kind, **facts}
-        if "data" in entry:
-            entry["data"] = entry["data"][:_MAX_DATA]
         name = keys.trace(application.record.application_id)
-        forget(self._lines.call("XADD", name, "MAXLEN", "~", MAX_ENTRIES, "*", "e", orjson.dumps(entry)))
+        forget(self._lines.call("XADD", name, "MAXLEN", "~", MAX_ENTRIES, "*", "e", _entry(kind, facts)))
         forget(self._lines.call("EXPIRE", name, TTL))
 
     async def refresh(self, applications: list[LiveApplication], node: str) -> None:

@@ -77,6 +77,19 @@ def test_publishing_from_the_page_reaches_the_log(developer: Client, application
     assert len(log_of(region, application)) == 1
 
 
+def test_what_the_page_publishes_shows_in_the_feed(developer: Client, application: Application) -> None:
+    developer.get("/console/")
+    publish(developer, event="from-the-page")
+    assert b"from-the-page" in developer.get("/console/feed").content
+
+
+def test_members_of_a_presence_channel_are_named(developer: Client, application: Application, region: str) -> None:
+    doorbell, name = valkey.connect(region), application.application_id
+    doorbell.hset(keys.occupied_of(name, "presence-room"), "presence-room", 2)
+    doorbell.hset(keys.members(name, "presence-room")[1], mapping={"zoe": 1, "alice": 1})
+    assert b"alice, zoe" in developer.get("/console/feed").content
+
+
 @pytest.mark.parametrize(
     "fields",
     [

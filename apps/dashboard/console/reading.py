@@ -16,6 +16,7 @@ from apps.realtime.queries import LiveConnection, OccupiedChannel, Trace
 #: What one refresh shows of each list; the filter finds the rest.
 SHOWN = 50
 _FEED_READ = 300
+_SHOWN_MEMBERS = 20
 _TONES = {"published": "info", "error": "bad", "connected": "good"}
 _OWN_COLUMNS = {"event", "channel", "channels", "socket_id", "data", "message", "code"}
 
@@ -33,6 +34,21 @@ class FeedRow:
     socket_id: str
     detail: str
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the filter looks into."""
+        return (self.kind, self.subject, self.detail, self.socket_id, *self.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRow:
+    """members: user ids on a presence channel, as many as are shown; None on other channels."""
+
+    name: str
+    connections: int
+    member_count: int | None
+    members: Sequence[str] | None
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -42,36 +58,44 @@ class Look:
     connection_count: int = 0
     channel_count: int = 0
     feed: Sequence[FeedRow] = ()
-    channels: Sequence[OccupiedChannel] = ()
+    channels: Sequence[ChannelRow] = ()
     connections: Sequence[LiveConnection] = ()
 
 
 def look(*, region: str, tenant_id: int, application_id: str, word: str) -> Look:
-    """Also keeps the gateways' feed switched on, as long as somebody keeps looking."""
+    """Also keeps the gateways' feed switched on, as long as somebody keeps looking. word: case-folded, or empty."""
     try:
         queries.watch(region=region, application_id=application_id)
+        count = queries.connection_count(region=region, tenant_id=tenant_id, application_id=application_id)
+        connections = queries.live_connections(region=region, application_id=application_id)
+        feed = [_row(trace) for trace in queries.trace_feed(
+            region=region, application_id=application_id, limit=_FEED_READ
+        )]  # fmt: skip
         channels = queries.occupied_channels(region=region, application_id=application_id)
-        feed = queries.trace_feed(region=region, application_id=application_id, limit=_FEED_READ)
-        return Look(
-            is_reachable=True,
-            connection_count=queries.connection_count(
-                region=region, tenant_id=tenant_id, application_id=application_id
-            ),
-            channel_count=len(channels),
-            feed=[
-                row
-                for row in map(_row, feed)
-                if _has(word, row.kind, row.subject, row.detail, row.socket_id, *row.channels)
-            ][:SHOWN],
-            channels=[channel for channel in channels if _has(word, channel.name)][:SHOWN],
-            connections=[
-                connection
-                for connection in queries.live_connections(region=region, application_id=application_id)
-                if _has(word, connection.socket_id, connection.user_id or "", connection.client, *connection.channels)
-            ][:SHOWN],
-        )
+        wanted = [channel for channel in channels if _has(word, channel.name)][:SHOWN]
+        rows = [_channel_row(region, application_id, channel) for channel in wanted]
     except RedisError:
         return Look(is_reachable=False)
+    return Look(
+        is_reachable=True,
+        connection_count=count,
+        channel_count=len(channels),
+        feed=[row for row in feed if _has(word, *row.words)][:SHOWN],
+        channels=rows,
+        connections=[each for each in connections if _has(word, *_words_of(each))][:SHOWN],
+    )
+
+
+def _words_of(connection: LiveConnection) -> tuple[str, ...]:
+    return (connection.socket_id, connection.user_id or "", connection.client, *connection.channels)
+
+
+def _channel_row(region: str, application_id: str, channel: OccupiedChannel) -> ChannelRow:
+    members = None
+    if channel.users is not None:
+        everybody = queries.presence_members(region=region, application_id=application_id, channel=channel.name)
+        members = everybody[:_SHOWN_MEMBERS]
+    return ChannelRow(channel.name, channel.connections, channel.users, members)
 
 
 def _row(trace: Trace) -> FeedRow:
