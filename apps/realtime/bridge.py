@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -36,8 +37,10 @@ class Bridge:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _asked, question)
 
     def close(self) -> None:
-        for _ in range(_THREADS):
-            self._threads.submit(connections.close_all)
+        """Closes the threads' database connections and the threads. Harmless to repeat."""
+        with suppress(RuntimeError):  # already shut down
+            for _ in range(_THREADS):
+                self._threads.submit(connections.close_all)
         self._threads.shutdown(wait=True)
 
 

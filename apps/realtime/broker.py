@@ -38,7 +38,7 @@ class Broker:
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()
-        self.received = 0
+        self.received = self.rebuilds = 0
         self.received_at = time.monotonic()
 
     async def start(self) -> None:
@@ -132,6 +132,7 @@ class Broker:
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, _LONGEST_PAUSE)
             await self._confirm_everything()
+            self.rebuilds += 1
             log.warning("broker.rebuilt topics=%d", len(self._topics))
             self._on_rebuilt()
 

@@ -75,6 +75,7 @@ class Plane:
             await asyncio.sleep(0.02)
 
     async def stop(self) -> None:
+        """Harmless to repeat."""
         for engine in self.engines:
             await engine.stop()
         self._engines.clear()

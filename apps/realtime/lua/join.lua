@@ -10,7 +10,11 @@ if redis.call('HSETNX', KEYS[1], ARGV[1] .. '|' .. ARGV[2], 1) == 1 then
 end
 if first == 1 then
   redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
-  local sequence = redis.call('INCR', KEYS[4])
-  redis.call('PUBLISH', ARGV[5], '#' .. sequence .. ' ' .. ARGV[6])
+  if redis.call('EXISTS', KEYS[4]) == 0 then -- by the clock, so that it goes on growing after a wipe
+    local now = redis.call('TIME')
+    redis.call('SET', KEYS[4], now[1] .. string.format('%06d', tonumber(now[2])))
+  end
+  redis.call('INCR', KEYS[4])
+  redis.call('PUBLISH', ARGV[5], '#' .. redis.call('GET', KEYS[4]) .. ' ' .. ARGV[6])
 end
 return {first, tonumber(redis.call('GET', KEYS[4]) or '0'), redis.call('HGETALL', KEYS[3])}

@@ -4,5 +4,7 @@ if redis.call('HDEL', KEYS[1], ARGV[1] .. '|' .. ARGV[2]) == 0 then return 0 end
 if redis.call('HINCRBY', KEYS[2], ARGV[2], -1) > 0 then return 0 end
 redis.call('HDEL', KEYS[2], ARGV[2])
 redis.call('HDEL', KEYS[3], ARGV[2])
-redis.call('PUBLISH', ARGV[3], '#' .. redis.call('INCR', KEYS[4]) .. ' ' .. ARGV[4])
+redis.call('INCR', KEYS[4]) -- read back as text: Lua would write so large a number with an exponent
+redis.call('PUBLISH', ARGV[3], '#' .. redis.call('GET', KEYS[4]) .. ' ' .. ARGV[4])
+if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('DEL', KEYS[4]) end -- nobody is left who compares
 return 1

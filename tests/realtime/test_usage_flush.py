@@ -1,0 +1,77 @@
+"""What the plane counts, and that billing gets it exactly once however often it is repeated."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from apps.core import valkey
+from apps.realtime import keys, publish
+from apps.realtime.protocol.frames import frame
+from apps.realtime.publish import UserMessage
+from tests.realtime.wire import record, world
+
+pytestmark = pytest.mark.usefixtures("clean_valkey")
+
+
+def records(region: str) -> list[dict[str, Any]]:
+    return [json.loads(fields[b"r"]) for _, fields in valkey.connect(region).xrange(keys.USAGE)]
+
+
+async def test_publications_and_deliveries_are_counted_per_application(region: str) -> None:
+    shop = record(region, tenant_id=5)
+    async with world(shop) as it:
+        clients = [await it.client(shop) for _ in range(3)]
+        for client in clients:
+            await client.subscribed("news")
+        await it.published(shop, "news", data="x")
+        sizes = [len(frame(json.dumps(await client.event(), separators=(",", ":")).encode())) for client in clients]
+        engine = await it.plane.plane().engine(region)
+        await engine.upkeep.flush_usage()
+        [made] = records(region)
+        assert (made["tenant_id"], made["application_id"], made["seq"]) == (5, shop.application_id, 1)
+        assert (made["published"], made["delivered"], made["bytes"], made["peak"]) == (1, 3, sum(sizes), 3)
+        for client in clients:
+            await client.gone()
+
+
+async def test_a_record_is_repeated_until_billing_has_it(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.realtime.usage.REPEAT_AFTER", 0.0)
+    shop = record(region)
+    async with world(shop) as it:
+        engine = await it.plane.plane().engine(region)
+        await it.published(shop, "news")
+        await engine.upkeep.flush_usage()
+        await engine.usage.flush()
+        first, second = records(region)
+        assert first == second
+        valkey.connect(region).hset(keys.USAGE_ACKED, first["node"], first["seq"])
+        await engine.usage.flush()
+        valkey.connect(region).delete(keys.USAGE)
+        await engine.usage.flush()
+        assert records(region) == []
+
+
+def test_a_publish_of_the_control_plane_is_counted_too(region: str) -> None:
+    publish.publish(region=region, application_id="7", tenant_id=3, channels=["a", "b"], event="e", data="1")
+    assert [(made["published"], made["tenant_id"]) for made in records(region)] == [(2, 3)]
+
+
+async def test_a_message_to_a_user_says_whether_anybody_was_there(region: str) -> None:
+    shop = record(region)
+    async with world(shop) as it:
+        client = await it.client(shop)
+        await client.signed_in("ada")
+        client.send("pusher:subscribe", {"channel": "#server-to-user-ada", "auth": ""})
+        await client.event()
+        receivers = publish.publish_to_users(
+            region=region,
+            application_id=shop.application_id,
+            messages=[UserMessage(name, "notification", "{}", f"id-{name}") for name in ("ada", "bob", "no such id")],
+        )
+        assert receivers == [1, 0, 0]
+        assert (await client.event())["event"] == "notification"
+        assert valkey.connect(region).exists(keys.log(shop.application_id, "#server-to-user-ada")) == 0
+        await client.gone()
