@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -191,10 +190,3 @@ def _next_start(instant: datetime, grain: Grain, zone: ZoneInfo) -> datetime:
 def span_of_days(first: date, last: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """From the start of the first to the end of the last day, both included, as instants."""
     return start_of_day(first, zone), start_of_day(last + timedelta(days=1), zone)
-
-
-def list_price(charge: Charge | None) -> Decimal | None:
-    """The unit price to show beside a meter; None when the price depends on the quantity."""
-    if charge is None:
-        return Decimal(0)
-    return None if charge.tiers or charge.package_size > 1 else charge.unit_price

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-_WIDTH, _HEIGHT = 640, 200
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 12, 24
+_WIDTH, _HEIGHT = 480, 190
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 12, 24
 _GRID_LINES = 4
-_LABEL_WIDTH = 64
+_LABEL_WIDTH = 72
 
 
 @dataclass(frozen=True, slots=True)

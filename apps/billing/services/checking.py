@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -45,7 +46,7 @@ def tellings_of(*, tenant: Tenant) -> list[Telling]:
     """What the three say. They agree at every commit, unless the period starts inside an hour (zones off the hour)."""
     period = current_period(tenant=tenant)
     levels = [meter.aggregation is Aggregation.MAX for meter in METERS.values()]
-    arguments = {
+    arguments: dict[str, Any] = {
         "tenant": tenant.pk,
         "period": period.pk,
         "start": period.starts_at,

@@ -17,30 +17,27 @@ _DAYS = LONGEST.days - 2  # a range may start or end in a day of 25 hours
 
 
 class UsageFilter(forms.Form):
-    """Every field may be empty: then it is the running period, all applications, all meters."""
+    """What is left empty is the running period, all applications, all meters."""
 
-    start = forms.DateField(label=_("From"), required=False, widget=forms.DateInput({"type": "date"}))
-    end = forms.DateField(label=_("To"), required=False, widget=forms.DateInput({"type": "date"}))
+    start = forms.DateField(label=_("From"), widget=forms.DateInput({"type": "date"}))
+    end = forms.DateField(label=_("To"), widget=forms.DateInput({"type": "date"}))
     application = forms.ChoiceField(label=_("Application"), required=False)
     meter = forms.ChoiceField(label=_("Meter"), required=False)
 
     def __init__(self, request: DashboardRequest, *, first: date, last: date) -> None:
-        super().__init__(request.GET)
-        self._defaults = {"start": first, "end": last}
+        # The days are always shown: what was not asked for is the running period.
+        days = {"start": first.isoformat(), "end": last.isoformat()}
+        super().__init__({**days, **{name: value for name, value in request.GET.items() if value}})
         applications = [(application.public_id, application.name) for application in request.applications]
         application, meter = self.fields["application"], self.fields["meter"]
         application.choices = [("", _("All applications")), *applications]  # type: ignore[attr-defined]
         meter.choices = [("", _("All meters")), *((m.name, m.title) for m in METERS.values())]  # type: ignore[attr-defined]
-        for field in self.fields.values():
-            field.widget.is_required = False
-        self.fields["start"].widget.attrs["placeholder"] = first.isoformat()
-        self.fields["end"].widget.attrs["placeholder"] = last.isoformat()
 
     def clean(self) -> dict[str, Any]:
         cleaned = {**self.cleaned_data}
-        for name, default in self._defaults.items():
-            cleaned[name] = cleaned.get(name) or default
-        start, end = cleaned["start"], cleaned["end"]
+        start, end = cleaned.get("start"), cleaned.get("end")
+        if start is None or end is None:
+            return cleaned
         if end < start:
             self.add_error("end", _("The last day lies before the first."))
         elif end - start > timedelta(days=_DAYS) or start < _EARLIEST or end.year > 2100:

@@ -17,7 +17,8 @@ from apps.billing.rating import Line
 
 @dataclass(frozen=True, slots=True)
 class MeterRow:
-    """scale: what the bar is measured against, the limit or else what is included; 0 for no bar."""
+    """scale: what the bar is measured against, the limit or else what is included; 0 for no bar.
+    alert: the highest threshold that was warned of."""
 
     meter: Meter
     used: int
@@ -28,7 +29,7 @@ class MeterRow:
     level: str
     price: str
     cost: str
-    alerts: tuple[int, ...]
+    alert: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def _row(standing: MeterStanding, line: Line | None, currency: str, language: st
         level=_level(standing.percent),
         price=_price(standing.charge, currency, language),
         cost=display(line.posted if line else 0, currency, language),
-        alerts=standing.alerts,
+        alert=max(standing.alerts, default=None),
     )
 
 
