@@ -284,7 +284,6 @@ def test_a_cancel_stops_after_the_slice_and_removes_the_file(
     _run(job)
 
     assert not default_storage.exists(f"imports/{job.public_id}.csv")
-    assert _fresh(job).wake_at is None
     with tenant_scope(job.tenant_id), pytest.raises(ImportNotPossible):
         cancel_import(tenant=job.tenant, job=job)
 
@@ -292,8 +291,19 @@ def test_a_cancel_stops_after_the_slice_and_removes_the_file(
 def test_the_file_is_gone_when_the_import_has_ended(open_file: Callable[[bytes], ImportJob]) -> None:
     done = _run(_start(open_file(b"external_id\na\n")))
 
-    assert (done.state, done.wake_at) == ("done", None)
+    assert done.state == "done"
     assert not default_storage.exists(f"imports/{done.public_id}.csv")
+
+
+def test_rejected_rows_are_kept_thirty_days(open_file: Callable[[bytes], ImportJob]) -> None:
+    done = _run(_start(open_file(b"external_id\nbad one\n")))
+    assert done.finished_at is not None
+    for days, kept in ((29, 1), (31, 0)):
+        with time_machine.travel(done.finished_at + timedelta(days=days), tick=False):
+            _run(done)
+        assert len(_rejections(done)) == kept
+
+    assert (_fresh(done).wake_at, _fresh(done).rejected_count) == (None, 1)
 
 
 def test_an_import_without_its_file_fails_clearly(open_file: Callable[[bytes], ImportJob]) -> None:
@@ -349,7 +359,7 @@ def test_the_sweeper_rings_for_what_is_due(
     with time_machine.travel(waiting.wake_at + timedelta(seconds=1), tick=False):
         assert wake_imports() == 2
         assert _run(waiting).state == "cancelled"
-        assert _fresh(waiting).wake_at is None
+        assert wake_imports() == 1
     assert not default_storage.exists(f"imports/{waiting.public_id}.csv")
 
 

@@ -9,12 +9,12 @@ import pytest
 from apps.audience.errors import BatchTooLarge, SubscriberInvalid
 from apps.audience.models import Subscriber
 from apps.audience.services.subscribers import (
-    delete_subscriber,
+    erase_subscriber,
     upsert_subscriber,
     upsert_subscribers_in_bulk,
 )
 from apps.core.errors import NotFound
-from apps.tenants.models import Application, Tenant
+from apps.tenants.models import Application, AuditEntry, Tenant
 from apps.tenants.scope import tenant_scope
 
 pytestmark = pytest.mark.django_db
@@ -188,13 +188,17 @@ def test_the_same_external_id_in_two_tenants_is_two_people(
             Subscriber.objects.access(theirs.public_id)
 
 
-def test_delete_forgets_one_subscriber(scope: Tenant, application: Application) -> None:
+def test_erase_forgets_one_subscriber_and_says_so(scope: Tenant, application: Application) -> None:
     for name in ("ada", "bob"):
         upsert_subscriber(tenant=scope, application=application, person={"external_id": name})
 
-    delete_subscriber(tenant=scope, subscriber=Subscriber.objects.in_application(application).named("ada"))
+    ada = Subscriber.objects.in_application(application).named("ada")
+
+    erase_subscriber(tenant=scope, subscriber=ada, actor="usr_1")
 
     assert [row.external_id for row in Subscriber.objects.of(scope)] == ["bob"]
+    entry = AuditEntry.objects.of(scope).order_by("-id")[0]
+    assert (entry.actor, entry.action, entry.target, entry.facts) == ("usr_1", "subscriber.erased", ada.public_id, {})
 
 
 def test_starting_with_finds_by_the_beginning_of_the_id(scope: Tenant, application: Application) -> None:

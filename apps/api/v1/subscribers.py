@@ -13,7 +13,7 @@ from apps.audience.models import Subscriber
 from apps.audience.queries import find_subscribers
 from apps.audience.services.subscribers import (
     ItemResult,
-    delete_subscriber,
+    erase_subscriber,
     upsert_subscriber,
     upsert_subscribers_in_bulk,
 )
@@ -137,8 +137,9 @@ class SubscriberDetail(ApiView):
 
     @extend_schema(operation_id="delete_subscriber", responses={204: None})
     def delete(self, request: ApiRequest, external_id: str) -> Response:
-        """Forgets the subscriber."""
-        delete_subscriber(tenant=request.tenant, subscriber=_named(request, external_id))
+        """Forgets the subscriber for good."""
+        subscriber = _named(request, external_id)
+        erase_subscriber(tenant=request.tenant, subscriber=subscriber, actor=request.principal.actor)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

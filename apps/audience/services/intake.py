@@ -39,6 +39,8 @@ BUDGET = 15.0
 MAX_ATTEMPTS = 5
 MAX_REJECTIONS = 10_000
 MAX_TEXT = 1_000
+#: Rejected rows quote people; they are kept this long after the end.
+RETENTION = timedelta(days=30)
 
 
 @dataclass(slots=True)
@@ -218,7 +220,7 @@ def _end(job: ImportJob, state: ImportState, failure: str = "") -> None:
 
 
 def _tidy(tenant_id: int, import_id: int) -> None:
-    """Removes the file of a job that has ended, and ends one that was never started."""
+    """Ends a job that was never started; removes the file of one that has ended, and later its rejected rows."""
     now = clock.now()
     with tenant_scope(tenant_id):
         jobs = ImportJob.objects.of(tenant_id).filter(pk=import_id, wake_at__lte=now)
@@ -227,5 +229,8 @@ def _tidy(tenant_id: int, import_id: int) -> None:
     if job is None:
         return
     files.remove(job.public_id)
+    keep_until = (job.finished_at or now) + RETENTION
     with tenant_scope(tenant_id):
-        ImportJob.objects.of(tenant_id).filter(pk=import_id).update(wake_at=None)
+        if keep_until <= now:
+            ImportRejection.objects.of(tenant_id).filter(job=job).delete()
+        jobs.update(wake_at=keep_until if keep_until > now else None)

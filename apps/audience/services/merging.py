@@ -6,10 +6,10 @@ see which values were *not* given, which EXCLUDED cannot tell.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from enum import StrEnum
 
+import orjson
 from django.db import connection
 
 from apps.audience.values import MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES, SubscriberIn
@@ -84,5 +84,5 @@ def merge_subscribers(*, application: Application, people: Iterable[SubscriberIn
 
 def _row(person: SubscriberIn) -> tuple[str, str, list[str] | None, str | None, str | None]:
     tags = None if person.tags is None else list(person.tags)
-    attributes = json.dumps(person.attributes, ensure_ascii=False)
+    attributes = orjson.dumps(person.attributes).decode()
     return person.external_id, attributes, tags, person.language, person.timezone

@@ -10,6 +10,7 @@ from apps.audience.models import Subscriber
 from apps.audience.services.merging import Merged, merge_subscribers
 from apps.audience.values import SubscriberIn, ValueProblem, read_subscriber
 from apps.tenants.models import Application, Tenant
+from apps.tenants.services import record_audit
 
 MAX_BATCH = 1_000
 
@@ -104,5 +105,10 @@ def _result(reading: _Reading, merged: dict[str, Merged]) -> ItemResult:
     return ItemResult(reading.external_id, outcome if reading.is_first else Merged.UPDATED)
 
 
-def delete_subscriber(*, tenant: Tenant, subscriber: Subscriber) -> None:
+def erase_subscriber(*, tenant: Tenant, subscriber: Subscriber, actor: str) -> None:
+    """Forgets the person for good. The audit log keeps that it happened, by the opaque id and nothing else.
+
+    actor: as in `record_audit`. Reports of imports may still quote the person; they go after 30 days.
+    """
     Subscriber.objects.of(tenant).filter(pk=subscriber.pk).delete()
+    record_audit(tenant=tenant, actor=actor, action="subscriber.erased", target=subscriber.public_id)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.audience.models import Segment, Subscriber
 from apps.audience.queries import find_subscribers
-from apps.audience.services.subscribers import delete_subscriber, upsert_subscriber
+from apps.audience.services.subscribers import erase_subscriber, upsert_subscriber
 from apps.audience.values import timezones
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
@@ -144,7 +144,8 @@ def _form_page(
 @page("audience.write")
 @require_POST
 def delete(request: DashboardRequest, public_id: str) -> HttpResponse:
-    delete_subscriber(tenant=request.tenant, subscriber=_people_of(request).access(public_id))
+    person = _people_of(request).access(public_id)
+    erase_subscriber(tenant=request.tenant, subscriber=person, actor=request.user.public_id)
     messages.success(request, _("The subscriber is deleted."))
     return redirect("dashboard:subscriber-list")
 
