@@ -39,11 +39,11 @@ def test_an_empty_list_says_what_to_do_next(marketer: Client) -> None:
     assert "/subscribers/import/" in page
 
 
-def test_without_an_application_the_page_says_so(tenant: Tenant) -> None:
-    response = member_client(tenant, Role.MARKETER).get("/subscribers/")
+@pytest.mark.parametrize("path", ["/subscribers/", "/subscribers/import/", "/segments/", "/segments/new/"])
+def test_without_an_application_the_page_says_so(tenant: Tenant, path: str) -> None:
+    response = member_client(tenant, Role.MARKETER).get(path)
 
-    assert response.status_code == 404
-    assert b"no_application" in response.content
+    assert response.templates[0].name == "dashboard/no_application.html"
 
 
 def test_the_list_is_searched_filtered_and_paged(marketer: Client, tenant: Tenant, application: Application) -> None:
