@@ -105,6 +105,8 @@ CSRF_FAILURE_VIEW = "apps.dashboard.failures.csrf_failed"
 # --- PostgreSQL: one database, seen through roles. `default` serves and is bound by row-level security; `owner` only
 # migrates. See apps/tenants/rls.py.
 _database = env.database()
+#: An ASGI server answers each request on a thread of its own: kept connections would die with it, so they are pooled.
+_pooled = PROCESS_ROLE in {"web", "gateway"}
 _serving_role = "pushsaas_worker" if PROCESS_ROLE in {"worker", "beat"} else "pushsaas_app"
 
 
@@ -116,9 +118,13 @@ def _connection(role: str, password: str) -> dict[str, object]:
         "PORT": _database.port,
         "USER": role,
         "PASSWORD": "" if _database.embedded else password,
-        "OPTIONS": {"application_name": f"pushsaas-{PROCESS_ROLE}", **_database.options},
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "application_name": f"pushsaas-{PROCESS_ROLE}",
+            **({"pool": {"min_size": 1, "max_size": 20, "timeout": 5}} if _pooled else {}),
+            **_database.options,
+        },
+        "CONN_MAX_AGE": 0 if _pooled else 60,
+        "CONN_HEALTH_CHECKS": not _pooled,
         "DISABLE_SERVER_SIDE_CURSORS": False,
     }
 

@@ -32,6 +32,7 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -116,15 +117,16 @@ class ApiView(APIView):
         self.initial(request, *self.args, **self.kwargs)  # content negotiation
         key = identify(request.headers.get("Authorization", ""))
         self._count(key)
-        method = str(request.method)
-        handler: Callable[..., Response] = getattr(self, method.lower(), self.http_method_not_allowed)
-        required = self.permissions.get("GET" if method == "HEAD" else method, ANY_KEY)
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        required = self.permissions.get(method)
+        if required is None:
+            raise MethodNotAllowed(str(request.method))
         if required and required not in key.scopes:
             raise ScopeMissing(details={"required_scope": required})
         read_body(request._request)
         with tenant_scope(key.tenant_id):
             request.principal = principal_of(key)
-            return self._call(handler, request)
+            return self._call(getattr(self, method.lower()), request)
 
     def _count(self, key: KeyRecord) -> None:
         allowance = ratelimit.take(key)

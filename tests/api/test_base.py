@@ -55,10 +55,15 @@ def test_a_route_that_does_not_exist_is_a_problem_too(path: str) -> None:
     problem(Client().get(path), 404, "not_found")
 
 
-def test_a_method_that_does_not_exist_names_those_that_do(api: APIClient) -> None:
-    response = api.put(KEYS, {})
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE", "INVENTED"])
+def test_a_method_that_does_not_exist_names_those_that_do(api: APIClient, method: str) -> None:
+    response = api.generic(method, KEYS)
     problem(response, 405, "method_not_allowed")
     assert set(response.headers["Allow"].split(", ")) == {"GET", "POST", "HEAD"}
+
+
+def test_the_document_answers_another_method_like_the_rest() -> None:
+    problem(Client(enforce_csrf_checks=True).post("/api/v1/openapi.json"), 405, "method_not_allowed")
 
 
 def test_another_media_type_is_refused(api: APIClient) -> None:
