@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.test import Client
+from django.utils import translation
 
 from apps.accounts.models import User
 from apps.dashboard.navigation import links_for
@@ -135,3 +137,9 @@ def test_a_role_that_may_not_is_refused_with_a_code(tenant: Tenant) -> None:
     marketer = member_client(tenant, Role.MARKETER)
     response = marketer.get("/live/")
     assert (response.status_code, b"role_forbids" in response.content) == (403, True)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_large_numbers_are_grouped_in_every_language(language: str) -> None:
+    with translation.override(language):
+        assert intcomma(1234567) == "1,234,567"
