@@ -6,14 +6,16 @@ import re
 
 import pytest
 from django.contrib.sessions.backends.base import SessionBase
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from apps.dashboard.applications.snippets import Place, snippets
 from apps.tenants.models import ApiKey, Application, Credential, Tenant
 from apps.tenants.permissions import Role
 from apps.tenants.queries import find_api_key, find_application
 from apps.tenants.scope import tenant_scope
-from apps.tenants.services import NewApplication
+from apps.tenants.services import NewApplication, create_application
 from tests.dashboard.conftest import member_client
 
 pytestmark = pytest.mark.django_db
@@ -146,11 +148,6 @@ def test_snippets_quote_what_they_are_given() -> None:
 def test_the_list_needs_as_many_queries_for_three_as_for_one(
     developer: Client, tenant: Tenant, application: Application
 ) -> None:
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
-    from apps.tenants.services import create_application
-
     with CaptureQueriesContext(connection) as one:
         developer.get("/applications/")
     with tenant_scope(tenant):

@@ -12,6 +12,9 @@ from django.utils import translation
 from apps.accounts.models import User
 from apps.dashboard.navigation import links_for
 from apps.tenants.models import Application, Tenant
+from apps.tenants.permissions import Role
+from apps.tenants.scope import tenant_scope
+from apps.tenants.services import create_application
 from tests.dashboard.conftest import member_client
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +45,6 @@ def test_an_owner_without_a_second_factor_is_sent_to_enrol_one(client: Client, t
 
 
 def test_a_tenant_may_ask_every_member_for_a_second_factor(developer: Client, tenant: Tenant) -> None:
-    from apps.tenants.scope import tenant_scope
 
     assert developer.get("/overview/").status_code == 200
     with tenant_scope(tenant):
@@ -76,8 +78,6 @@ def test_switching_to_a_tenant_needs_a_membership(developer: Client, other_tenan
 
 
 def test_a_chosen_application_stays_chosen(developer: Client, tenant: Tenant, application: Application) -> None:
-    from apps.tenants.scope import tenant_scope
-    from apps.tenants.services import create_application
 
     with tenant_scope(tenant):
         second = create_application(tenant=tenant, name="Another one").application
@@ -132,7 +132,6 @@ def test_a_page_that_is_not_there_says_so(client: Client) -> None:
 
 
 def test_a_role_that_may_not_is_refused_with_a_code(tenant: Tenant) -> None:
-    from apps.tenants.permissions import Role
 
     marketer = member_client(tenant, Role.MARKETER)
     response = marketer.get("/live/")
