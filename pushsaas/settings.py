@@ -247,6 +247,14 @@ EGRESS_CA = env.text("EGRESS_CA")
 #: A proxy for calls to push networks. It resolves names itself, so it must refuse inner addresses itself.
 EGRESS_PROXY = env.text("EGRESS_PROXY")
 
+#: Where the networks are. apps/providers/counterparts has stand-ins, to try the product without accounts.
+APNS_URLS = {
+    "production": env.text("APNS_URL", "https://api.push.apple.com"),
+    "sandbox": env.text("APNS_SANDBOX_URL", "https://api.sandbox.push.apple.com"),
+}
+FCM_URL = env.text("FCM_URL", "https://fcm.googleapis.com")
+GOOGLE_TOKEN_URL = env.text("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token")
+
 # --- REST
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
