@@ -18,7 +18,7 @@ from benchmarks.registry import Reading, figure
 from benchmarks.rulers import LOAD_CORE, SERVER_CORE, Load
 from tests.live import ROOT, free_port
 
-SUBSCRIBERS, SECONDS = 1_000, 5.0
+SUBSCRIBERS, SECONDS = 1_000, 4.0
 SUBSCRIBE = json.dumps({"event": "pusher:subscribe", "data": {"channel": publisher.CHANNEL}})
 #: The frame's payload: the event message around 128 bytes of data.
 PAYLOAD = len(messages.event(publisher.EVENT, "x" * publisher.SIZE, publisher.CHANNEL))
@@ -41,7 +41,7 @@ def _fanout(server: str) -> Reading:
     ratios["stock-channels"] = rate / _stock_channels()
     if shutil.which("node") and _WS_MODULE.exists():
         ratios["node-ws"] = rate / _node_ws()
-    return Reading(f"fanout.{server}", rate, "frames/s", ratios)
+    return Reading(f"fanout.{server}", rate, "frames/cpu-second", ratios)
 
 
 def _ours(server: str) -> float:
@@ -50,7 +50,7 @@ def _ours(server: str) -> float:
         load = Load(process.port, f"/app/{tenant.key}?protocol=7", SUBSCRIBERS, SUBSCRIBE, SECONDS)
         arguments = [process.url, tenant.application_id, tenant.key, tenant.secret, str(SECONDS)]
         publishing = rulers.started(LOAD_CORE, [sys.executable, "-m", "benchmarks.publisher", *arguments], cwd=ROOT)
-        rate = load.rate()
+        rate = load.rate(process.process)
         publishing.wait()
         return rate
 
@@ -79,7 +79,7 @@ def _stock_channels() -> float:
             load = Load(port, "/", SUBSCRIBERS, "", SECONDS)
             publish = [sys.executable, "-m", module, "x" * PAYLOAD, str(SECONDS)]
             publishing = rulers.started(LOAD_CORE, publish, cwd=ROOT, env=environment)
-            rate = load.rate()
+            rate = load.rate(server)
             publishing.wait()
         finally:
             server.kill()
@@ -95,7 +95,7 @@ def _node_ws() -> float:
     server = rulers.started(SERVER_CORE, command, env=environment)
     try:
         _wait_for(port)
-        return Load(port, "/", SUBSCRIBERS, "", SECONDS).rate()
+        return Load(port, "/", SUBSCRIBERS, "", SECONDS).rate(server)
     finally:
         server.kill()
         server.wait()
