@@ -21,6 +21,7 @@ GROUP = "pushsaas.providers"
 _BUILT_IN: Mapping[str, str] = {
     "apns": "apps.providers.apns.provider:ApnsProvider",
     "console": "apps.providers.console:ConsoleProvider",
+    "fcm": "apps.providers.fcm.provider:FcmProvider",
     "realtime": "apps.providers.realtime:RealtimeProvider",
     "webpush": "apps.providers.webpush.provider:WebPushProvider",
 }
