@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-MODULES = ("benchmarks.fanout", "benchmarks.campaign")
+MODULES = ("benchmarks.fanout",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -78,3 +78,13 @@ def update(path: Path) -> Catalog:
     with path.open("wb") as file:
         write_po(file, catalogue, width=120, sort_output=True, ignore_obsolete=True, include_lineno=False)
     return catalogue
+
+
+def untranslated(catalogue: Catalog) -> list[Message]:
+    """Messages that lack a translation, or one of its plural forms."""
+    return [message for message in catalogue if message.id and not all(_forms(message))]
+
+
+def _forms(message: Message) -> list[str]:
+    string = message.string or ""
+    return [string] if isinstance(string, str) else list(string)

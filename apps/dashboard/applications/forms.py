@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.core import clock
 from apps.dashboard.applications.texts import NUMBER_TEXTS, SCOPE_TEXTS, SWITCH_TEXTS
@@ -71,7 +72,12 @@ class ApiKeyForm(forms.Form):
         label=_("Expires"),
         coerce=int,
         initial=90,
-        choices=[(30, _("in 30 days")), (90, _("in 90 days")), (365, _("in a year")), (0, _("never"))],
+        choices=[
+            (30, _("in 30 days")),
+            (90, _("in 90 days")),
+            (365, _("in a year")),
+            (0, pgettext_lazy("expires", "never")),
+        ],
     )
 
     def __init__(self, data: Any = None, *, allowed: Collection[str]) -> None:

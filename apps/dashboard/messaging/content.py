@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.forms import BaseFormSet, formset_factory
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.audience.models import Subscriber
 from apps.campaigns.models import Campaign
@@ -34,7 +35,11 @@ class VariantForm(forms.Form):
     )
     title = forms.CharField(label=_("Title"), max_length=1_000, required=False, strip=False)
     body = forms.CharField(
-        label=_("Text"), max_length=8_000, required=False, strip=False, widget=forms.Textarea(attrs={"rows": 5})
+        label=pgettext_lazy("message", "Text"),
+        max_length=8_000,
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 5}),
     )
     url = forms.CharField(label=_("Link"), max_length=2_000, required=False, help_text=_("Where a tap leads."))
     image_url = forms.CharField(label=_("Image address"), max_length=2_000, required=False)

@@ -16,5 +16,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for path in translations.catalogues():
             catalogue = translations.update(path)
-            empty = sum(1 for message in catalogue if message.id and not message.string)
+            empty = len(translations.untranslated(catalogue))
             self.stdout.write(f"{path.parent.parent.name}: {len(catalogue)} texts, {empty} without a translation")

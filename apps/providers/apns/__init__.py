@@ -1,1 +1,0 @@
-"""Apple's push service: the HTTP/2 provider API with token authentication."""
