@@ -273,3 +273,15 @@ def test_every_page_with_something_in_it_keeps_the_promises(
         assert isinstance(page, Page)
         assert (page.inline, page.headings, page.without_label) == ([], 1, []), url
         assert sorted(page.ids) == sorted(set(page.ids)), url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/campaigns/?q=%00", "/templates/?q=%00", "/campaigns/?page=-1&status=lost", "{0}deliveries?external_id=%00",
+        "{0}deliveries?reason=%00", "{0}deliveries?state=%00",
+    ],
+)  # fmt: skip
+def test_a_mangled_address_is_no_crash(marketer: Client, people: list[str], url: str) -> None:
+    address = made(marketer)
+    assert marketer.get(url.format(address)).status_code in {200, 400, 404}

@@ -26,6 +26,7 @@ from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.campaigns.forms import ScheduleForm
 from apps.dashboard.campaigns.views import campaigns_of, review
+from apps.dashboard.messaging.typed import typed
 
 
 @page("campaigns.send")
@@ -47,7 +48,7 @@ def campaign_schedule(request: DashboardRequest, public_id: str) -> HttpResponse
 def campaign_test(request: DashboardRequest, public_id: str) -> HttpResponse:
     shown = campaigns_of(request).access(public_id)
     try:
-        send_test(tenant=request.tenant, campaign=shown, external_ids=[request.POST.get("external_id", "").strip()])
+        send_test(tenant=request.tenant, campaign=shown, external_ids=[typed(request.POST, "external_id", limit=200)])
     except HouseError as error:
         messages.error(request, str(error.message))
     else:

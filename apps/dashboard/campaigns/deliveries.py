@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from apps.campaigns.queries import messages_of
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.campaigns.views import campaigns_of
+from apps.dashboard.messaging.typed import typed
 from apps.messaging.models import Delivery
 from apps.messaging.queries import filtered_deliveries
 from apps.messaging.states import DeliveryState
@@ -25,8 +26,8 @@ def campaign_deliveries(request: DashboardRequest, public_id: str) -> HttpRespon
     state = request.GET.get("state", "")
     filters = {
         "state": state if state in list(DeliveryState) else "",
-        "reason": request.GET.get("reason", "")[:64],
-        "external_id": request.GET.get("external_id", "").strip()[:200],
+        "reason": typed(request.GET, "reason", limit=64),
+        "external_id": typed(request.GET, "external_id", limit=200),
     }
     rows = filtered_deliveries(message, request.tenant.pk, **filters)
     after = request.GET.get("after")

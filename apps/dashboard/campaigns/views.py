@@ -20,6 +20,7 @@ from apps.dashboard.campaigns.forms import CampaignForm, ScheduleForm
 from apps.dashboard.errors import NoApplication
 from apps.dashboard.forms import add_errors
 from apps.dashboard.messaging.content import BaseVariants, known_attributes, merged, someone, variants
+from apps.dashboard.messaging.typed import typed
 from apps.messaging.errors import ContentMissing, ContentTooLarge, TemplateInvalid
 from apps.messaging.models import Template
 from apps.messaging.queries import reasons_of
@@ -37,7 +38,7 @@ def campaigns_of(request: DashboardRequest) -> TenantQuerySet[Campaign]:
 @page("campaigns.read")
 @require_safe
 def campaign_list(request: DashboardRequest) -> HttpResponse:
-    query, status = request.GET.get("q", "").strip()[:120], request.GET.get("status", "")
+    query, status = typed(request.GET, "q"), request.GET.get("status", "")
     found = campaigns_of(request).order_by("-pk")
     if query:
         found = found.filter(name__icontains=query)

@@ -15,6 +15,7 @@ from apps.dashboard.errors import NoApplication
 from apps.dashboard.forms import add_errors
 from apps.dashboard.messaging.content import known_attributes, merged, preview_words, someone, variants
 from apps.dashboard.messaging.forms import TemplateForm
+from apps.dashboard.messaging.typed import typed
 from apps.messaging.models import Template
 from apps.messaging.services import create_template, delete_template, update_template
 from apps.tenants.models import TenantQuerySet
@@ -29,7 +30,7 @@ def templates_of(request: DashboardRequest) -> TenantQuerySet[Template]:
 @page("campaigns.read")
 @require_safe
 def template_list(request: DashboardRequest) -> HttpResponse:
-    query = request.GET.get("q", "").strip()[:120]
+    query = typed(request.GET, "q")
     found = templates_of(request).filter(name__icontains=query) if query else templates_of(request)
     page_obj = Paginator(found.order_by("name", "pk"), _PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "dashboard/messaging/list.html", {"page_obj": page_obj, "query": query})
@@ -101,7 +102,7 @@ def words_preview(request: DashboardRequest) -> HttpResponse:
     words = variants(request.POST, None, language=request.tenant.language)
     context: dict[str, object] = {}
     if words.is_valid():
-        external_id = request.POST.get("preview_for", "").strip()
+        external_id = typed(request.POST, "preview_for", limit=200)
         try:
             context["shown"] = preview_words(request, words.content, external_id, request.POST.get("name", ""))
         except HouseError as error:
