@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-MODULES = ("benchmarks.fanout",)
+MODULES = ("benchmarks.fanout", "benchmarks.campaign")
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,6 +231,7 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
@@ -246,6 +247,14 @@ EGRESS_ALLOW = frozenset(env.words("EGRESS_ALLOW"))
 EGRESS_CA = env.text("EGRESS_CA")
 #: A proxy for calls to push networks. It resolves names itself, so it must refuse inner addresses itself.
 EGRESS_PROXY = env.text("EGRESS_PROXY")
+
+#: Where the networks are. apps/providers/counterparts has stand-ins, to try the product without accounts.
+APNS_URLS = {
+    "production": env.text("APNS_URL", "https://api.push.apple.com"),
+    "sandbox": env.text("APNS_SANDBOX_URL", "https://api.sandbox.push.apple.com"),
+}
+FCM_URL = env.text("FCM_URL", "https://fcm.googleapis.com")
+GOOGLE_TOKEN_URL = env.text("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token")
 
 # --- REST
 REST_FRAMEWORK = {

@@ -84,9 +84,9 @@ class LiveServer:
 
 
 class Live:
-    """Engines, a migrated database, and whatever was started on them."""
+    """Engines, a migrated database, and whatever was started on them. durable: PostgreSQL waits for the disk."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, durable: bool = False) -> None:
         self.home = home
         sockets = home / "run"
         self.environment = {
@@ -96,7 +96,7 @@ class Live:
             "PYTHONPATH": str(ROOT),
         }
         self._engines = [
-            embedded.start_postgres(home / "postgres", sockets, settings=_FAST),
+            embedded.start_postgres(home / "postgres", sockets, settings=None if durable else _FAST),
             embedded.start_valkey(home / "valkey", sockets, settings={"appendonly": "no"}),
         ]
         self.servers: list[LiveServer] = []

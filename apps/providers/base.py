@@ -150,8 +150,9 @@ class Needs:
 class Provider(Protocol):
     """A network. Made once per slice of work for one Sender.
 
-    A class that needs something of the tenant says so in a class attribute `needs: Needs`, and one that can tell a bad
-    credential has `@staticmethod check_credential(values) -> None` raising CredentialInvalid. It may call the network.
+    A class that needs something of the tenant says so in a class attribute `needs: Needs`. One that can tell a bad
+    credential has a method `check() -> None`, which may call the network and raises CredentialInvalid or NetworkSilent;
+    it is called with the credential in question as the sender's only one, before that is saved.
     """
 
     def send(self, pushes: Sequence[Push]) -> list[Outcome]:

@@ -22,3 +22,23 @@ class CredentialInvalid(HouseError):
 
     def __init__(self, field: str, problem: Any) -> None:
         super().__init__(fields={field: [problem]})
+
+
+class NetworkSilent(HouseError):
+    """The credential may be good: the network did not say."""
+
+    category = Category.UNAVAILABLE
+    code = "provider_silent"
+    default_message = _("The network could not be asked about this credential. Try again later.")
+
+
+class UnknownField(HouseError):
+    category = Category.INVALID
+    code = "provider_credential_fields"
+    default_message = _("A credential for this delivery route has other fields.")
+
+
+class CredentialRetired(HouseError):
+    category = Category.CONFLICT
+    code = "provider_credential_retired"
+    default_message = _("This credential is retired for good. Save a new one.")

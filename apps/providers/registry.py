@@ -12,13 +12,14 @@ from importlib.metadata import EntryPoint, entry_points
 
 from django.conf import settings
 
-from apps.providers.base import Provider, Sender
+from apps.providers.base import Needs, Provider, Sender
 from apps.providers.errors import UnknownProvider
 
 Factory = Callable[[Sender], Provider]
 
 GROUP = "pushsaas.providers"
 _BUILT_IN: Mapping[str, str] = {
+    "apns": "apps.providers.apns.provider:ApnsProvider",
     "console": "apps.providers.console:ConsoleProvider",
     "fcm": "apps.providers.fcm.provider:FcmProvider",
     "realtime": "apps.providers.realtime:RealtimeProvider",
@@ -44,6 +45,12 @@ def _factory(name: str) -> Factory:
 
 def provider_names() -> list[str]:
     return sorted(_places())
+
+
+def needs_of(name: str) -> Needs:
+    """What the provider of this name needs of a tenant. Raises UnknownProvider."""
+    needs: Needs = getattr(_factory(name), "needs", Needs())
+    return needs
 
 
 def open_provider(name: str, sender: Sender) -> Provider:

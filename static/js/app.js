@@ -48,14 +48,13 @@
   });
 
   // A form sends once: a double click must not create two of anything.
+  const SENT_MS = 5_000;
   document.addEventListener("submit", (event) => {
-    if (event.defaultPrevented) return;
-    setTimeout(() => {
-      for (const button of event.target.querySelectorAll("button:not([type=button])")) button.disabled = true;
-    });
-  });
-  addEventListener("pageshow", () => {
-    for (const button of document.querySelectorAll("form button[disabled]")) button.disabled = false;
+    if (event.defaultPrevented || event.target.method !== "post") return;
+    const buttons = event.target.querySelectorAll("button:not([type=button]):not([disabled])");
+    const setDisabled = (value) => { for (const button of buttons) button.disabled = value; };
+    setTimeout(setDisabled, 0, true);
+    setTimeout(setDisabled, SENT_MS, false);
   });
 
   const TOAST_MS = 6000;

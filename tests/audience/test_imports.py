@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,6 +125,14 @@ def test_a_file_that_is_no_csv_is_refused_and_not_kept(
     assert refused.value.details == {"problem": problem}
     with tenant_scope(tenant):
         assert not ImportJob.objects.of(tenant).exists()
+
+
+def test_a_stored_file_is_for_our_eyes_only_and_replaces_a_leftover(open_file: Callable[[bytes], ImportJob]) -> None:
+    job = open_file(b"external_id\na\n")
+    files.store(job.public_id, ContentFile(b"external_id\nb\n"))
+
+    assert sample_rows(job=job) == [["b"]]
+    assert Path(default_storage.path(f"imports/{job.public_id}.csv")).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_file_that_is_too_large_is_refused(

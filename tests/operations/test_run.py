@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
+from apps.core import embedded
 from tests.live import ROOT, free_port
 from tests.product import RunningProduct
 
@@ -96,6 +98,36 @@ def test_a_killed_role_and_a_killed_engine_come_back(product: RunningProduct) ->
             assert time.monotonic() < deadline, product.said()
             time.sleep(0.2)
     assert product.process.poll() is None
+
+
+def test_engines_that_somebody_else_runs_are_used_and_left_running(home: Path, tmp_path: Path) -> None:
+    sockets = tmp_path / "run"
+    postgres = embedded.start_postgres(tmp_path / "postgres", sockets)
+    valkey = embedded.start_valkey(tmp_path / "valkey", sockets)
+    with psycopg.connect(host=str(sockets), user="postgres", dbname="postgres", autocommit=True) as admin:
+        admin.execute("CREATE DATABASE theirs")
+    product = RunningProduct(
+        home, free_port(),
+        PUSHSAAS_DATABASE_URL=f"postgresql://postgres@/theirs?host={sockets}",
+        PUSHSAAS_VALKEY_URL=f"unix://{sockets / 'valkey.sock'}",
+    )  # fmt: skip
+    try:
+        product.wait_for("ready at")
+        assert {"postgres", "valkey-server"}.isdisjoint(process.name() for process in product.offspring())
+        assert product.end() == 0
+        assert (postgres.process.poll(), valkey.process.poll()) == (None, None)
+        assert not (home / "postgres").exists()
+    finally:
+        product.end()
+        valkey.stop()
+        postgres.stop()
+
+
+def test_an_unreachable_database_is_said(home: Path, tmp_path: Path) -> None:
+    refused = RunningProduct(home, free_port(), PUSHSAAS_DATABASE_URL=f"postgresql://me@/theirs?host={tmp_path}")
+    assert refused.process.wait(60) == 1
+    assert "PostgreSQL does not answer at PUSHSAAS_DATABASE_URL" in refused.said()
+    assert "Traceback" not in refused.said()
 
 
 def test_a_taken_port_is_said_and_nothing_is_left(home: Path) -> None:

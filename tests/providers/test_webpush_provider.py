@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -248,14 +248,18 @@ def test_faults_in_the_middle_lose_and_repeat_nothing(
     assert sum(outcome.result is Result.UNAVAILABLE for outcome in outcomes) == 1
 
 
+def _checked(values: Mapping[str, str]) -> None:
+    WebPushProvider(Sender("local", 1, "app", (Credential("pcr_1", values),))).check()
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("private_key", "AAAA"), ("private_key", ""), ("subject", "push@shop.example")]
 )
 def test_a_credential_that_cannot_sign_is_refused(field: str, value: str, credential: Credential) -> None:
     with pytest.raises(CredentialInvalid) as refused:
-        WebPushProvider.check_credential({**credential.values, field: value})
+        _checked({**credential.values, field: value})
     assert list(refused.value.fields) == [field]
 
 
 def test_a_good_credential_is_taken(credential: Credential) -> None:
-    WebPushProvider.check_credential(credential.values)
+    _checked(credential.values)

@@ -12,6 +12,7 @@ MAX_BYTES = 200 * 1024 * 1024
 
 def store(public_id: str, upload: File[Any]) -> None:
     """Copies in pieces; an upload that lies in a temporary file is moved."""
+    remove(public_id)  # the storage would otherwise keep a leftover and choose another name for this one
     default_storage.save(_name(public_id), upload)
 
 

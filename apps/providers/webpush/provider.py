@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -49,9 +49,9 @@ class WebPushProvider:
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
 
-    @staticmethod
-    def check_credential(values: Mapping[str, str]) -> None:
+    def check(self) -> None:
         """By computation alone: there is nobody to ask about a VAPID key."""
+        values = self.sender.credentials[0].values
         try:
             public_key_of(values["private_key"])
         except ValueError:

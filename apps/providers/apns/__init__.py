@@ -1,0 +1,1 @@
+"""Apple's push service: the HTTP/2 provider API with token authentication."""

@@ -1,0 +1,132 @@
+"""Saving, pausing and opening the accounts that tenants have with networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import orjson
+from django.utils.translation import gettext as _
+
+from apps.core import clock
+from apps.core.text import require_name
+from apps.providers.base import Credential, Needs, Sender
+from apps.providers.errors import CredentialRetired, UnknownField
+from apps.providers.models import ProviderCredential
+from apps.providers.registry import needs_of, open_provider
+from apps.providers.webpush.vapid import new_private_key
+from apps.tenants.models import Application, Tenant
+from apps.tenants.scope import tenant_scope
+from apps.tenants.secrets import seal_for, unseal_for
+from apps.tenants.services.audit import SYSTEM, record_audit
+
+WEBPUSH = "webpush"
+
+
+def save_credential(
+    *,
+    tenant: Tenant,
+    application: Application,
+    provider: str,
+    name: str,
+    values: Mapping[str, str],
+    actor: str = SYSTEM,
+) -> ProviderCredential:
+    """Checks the credential with the network where that can be asked, then keeps it: from now on it is the one to send.
+
+
+    Opens its own scope after the check: call it outside of any. Raises UnknownProvider, UnknownField,
+    CredentialInvalid, NetworkSilent, InvalidInput.
+    """
+    name = require_name(name)
+    given = _read_values(needs_of(provider), values)
+    sender = Sender(tenant.home_region, tenant.pk, application.application_id, (Credential("", given),))
+    check = getattr(open_provider(provider, sender), "check", None)
+    if check is not None:
+        check()
+    with tenant_scope(tenant):
+        return _create(tenant, application, provider, name, given, actor)
+
+
+def ensure_vapid_credential(*, tenant: Tenant, application: Application, subject: str) -> ProviderCredential:
+    """The application's Web Push key, made when there is none. subject: `mailto:` or `https:`. Inside the scope."""
+    Application.objects.of(tenant).select_for_update(no_key=True).get(pk=application.pk)  # else two are made
+    known = usable_credentials(tenant=tenant, application=application, provider=WEBPUSH).first()
+    values = {"private_key": new_private_key(), "subject": subject}
+    return known or _create(tenant, application, WEBPUSH, "Web Push", values, SYSTEM)
+
+
+def pause_credential(*, tenant: Tenant, credential_id: str, reason: str) -> bool:
+    """The network refuses it: nothing is sent with it until somebody resumes it. False when it was paused before."""
+    now = clock.now()
+    rows = ProviderCredential.objects.of(tenant).filter(pk=ProviderCredential.number_of(credential_id), paused_at=None)
+    paused = rows.update(paused_at=now, last_error=reason[:64], last_error_at=now, updated_at=now)
+    if paused:
+        record_audit(
+            tenant=tenant, actor=SYSTEM, action="provider_credential.paused", target=credential_id,
+            facts={"reason": reason[:64]},
+        )  # fmt: skip
+    return bool(paused)
+
+
+def resume_credential(*, tenant: Tenant, credential: ProviderCredential, actor: str = SYSTEM) -> ProviderCredential:
+    """Raises CredentialRetired."""
+    if credential.retired_at is not None:
+        raise CredentialRetired
+    record_audit(tenant=tenant, actor=actor, action="provider_credential.resumed", target=credential.public_id)
+    return credential.changed(paused_at=None, last_error="", last_error_at=None)
+
+
+def retire_credential(*, tenant: Tenant, credential: ProviderCredential, actor: str = SYSTEM) -> None:
+    """For good; its secret is destroyed. Subscriptions made with a retired VAPID key are out of reach."""
+    if credential.retired_at is None:
+        record_audit(tenant=tenant, actor=actor, action="provider_credential.retired", target=credential.public_id)
+        credential.changed(retired_at=clock.now(), values_sealed="")
+
+
+def usable_credentials(*, tenant: Tenant, application: Application, provider: str) -> Any:
+    """Newest first: the first one sends, the others serve what is bound to them."""
+    return (
+        ProviderCredential.objects.of(tenant)
+        .filter(application=application, provider=provider, paused_at=None, retired_at=None)
+        .order_by("-id")
+    )
+
+
+def open_credentials(*, tenant: Tenant, application: Application, provider: str) -> tuple[Credential, ...]:
+    """The usable ones with their values in clear, for a Sender."""
+    rows = usable_credentials(tenant=tenant, application=application, provider=provider)
+    return tuple(Credential(row.public_id, _open(tenant, row)) for row in rows)
+
+
+def _create(
+    tenant: Tenant, application: Application, provider: str, name: str, values: Mapping[str, str], actor: str
+) -> ProviderCredential:
+    secret = {field.name for field in needs_of(provider).fields if field.is_secret}
+    made = ProviderCredential.objects.create(
+        tenant=tenant, application=application, provider=provider, name=name, checked_at=clock.now(),
+        shown={field: value for field, value in values.items() if field not in secret},
+    )  # fmt: skip
+    sealed = seal_for(tenant, orjson.dumps(dict(values)).decode(), context=_context(made))
+    record_audit(
+        tenant=tenant, actor=actor, action="provider_credential.saved", target=made.public_id,
+        facts={"provider": provider, "name": name},
+    )  # fmt: skip
+    return made.changed(values_sealed=sealed)
+
+
+def _read_values(needs: Needs, values: Mapping[str, str]) -> dict[str, str]:
+    names = {field.name for field in needs.fields}
+    wrong = {field: [_("There is no such field.")] for field in values if field not in names}
+    missing = {field: [_("Enter a value.")] for field in names if not str(values.get(field) or "").strip()}
+    if wrong or missing or not names:
+        raise UnknownField(fields={**wrong, **missing})
+    return {field: str(values[field]).strip() for field in names}
+
+
+def _open(tenant: Tenant, row: ProviderCredential) -> dict[str, str]:
+    return cast("dict[str, str]", orjson.loads(unseal_for(tenant, row.values_sealed, context=_context(row))))
+
+
+def _context(row: ProviderCredential) -> str:
+    return f"providers_providercredential|values_sealed|{row.pk}"
