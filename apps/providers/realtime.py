@@ -33,7 +33,10 @@ class RealtimeProvider:
         ]
         try:
             receivers = publish_to_users(
-                region=self.sender.region, application_id=self.sender.application_id, messages=messages
+                region=self.sender.region,
+                application_id=self.sender.application_id,
+                tenant_id=self.sender.tenant_id,
+                messages=messages,
             )
         except BrokerUnavailable:  # it went away in the middle: some may have been delivered
             return [Outcome(push.id, Result.UNKNOWN, Scope.PROVIDER, NO_BROKER) for push in pushes]

@@ -98,17 +98,20 @@ def _take(client: Redis, tenant_id: int, wanted: int) -> None:
         raise AllowanceSpent
 
 
-def publish_to_users(*, region: str, application_id: str, messages: Sequence[UserMessage]) -> list[int]:
+def publish_to_users(*, region: str, application_id: str, tenant_id: int, messages: Sequence[UserMessage]) -> list[int]:
     """To each user's own channel; how many gateways had the user connected, message by message.
 
-    No log is kept: 0 means nobody was there, and the caller's next route has it. An id that no Pusher user can have
-    gets 0 as well. Raises BrokerUnavailable; some messages may then have been delivered (their ids are repeatable).
+    No log is kept: 0 means nobody was there, nothing counts as published, and the caller's next route has it. An id
+    that no Pusher user can have gets 0 as well. Raises BrokerUnavailable; some messages may then have been delivered
+    (their ids are repeatable).
     """
     client = valkey.connect(region)
     receivers: list[int] = []
     try:
         for start in range(0, len(messages), _PIPELINE):
-            receivers += _publish_pipelined(client, application_id, messages[start : start + _PIPELINE])
+            reached = _publish_pipelined(client, application_id, messages[start : start + _PIPELINE])
+            _record_usage(client, tenant_id, application_id, sum(1 for count in reached if count))
+            receivers += reached
     except RedisError as error:
         raise BrokerUnavailable(retry_after=1) from error
     return receivers

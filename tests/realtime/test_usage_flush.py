@@ -69,9 +69,11 @@ async def test_a_message_to_a_user_says_whether_anybody_was_there(region: str) -
         receivers = publish.publish_to_users(
             region=region,
             application_id=shop.application_id,
+            tenant_id=shop.tenant_id,
             messages=[UserMessage(name, "notification", "{}", f"id-{name}") for name in ("ada", "bob", "no such id")],
         )
         assert receivers == [1, 0, 0]
+        assert [made["published"] for made in records(region)] == [1]
         assert (await client.event())["event"] == "notification"
         assert valkey.connect(region).exists(keys.log(shop.application_id, "#server-to-user-ada")) == 0
         await client.gone()
