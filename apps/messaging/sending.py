@@ -23,10 +23,10 @@ from apps.messaging import ledger
 from apps.messaging.ledger import Claim, LeaseLost
 from apps.messaging.models import Message
 from apps.messaging.rendering import CompiledContent, compile_content
+from apps.messaging.routes import Called, call_route, record_answers
 from apps.messaging.slices import Slice, Verdict, judge, read_slice, render_slice
 from apps.messaging.states import DeliveryState, MessageState, Reason, UnknownPolicy
-from apps.providers.base import Outcome, Result, Sender
-from apps.providers.registry import open_provider
+from apps.providers.base import Outcome, Result
 from apps.tenants.scope import tenant_scope
 
 log = logging.getLogger(__name__)
@@ -67,15 +67,15 @@ class _Chunk:
 
     def __init__(self, claim: Claim, message: Message) -> None:
         self.claim, self.message = claim, message
-        self.sender = Sender(message.tenant.home_region, claim.tenant_id, message.application.application_id)
         self.lease_ends = monotonic() + settings.SENDING_LEASE
 
     def send(self, until: float) -> None:
         made = self._next_slice(until)
         while made is not None:
-            outcomes = self._call(made)
+            called = self._call(made)
             with tenant_scope(self.claim.tenant_id):
-                self._record(made, outcomes)
+                self._record(made, called.outcomes)
+                record_answers(tenant=self.message.tenant, answers=called.answers)
             made = self._next_slice(until)
 
     def _next_slice(self, until: float) -> Slice | None:
@@ -124,16 +124,16 @@ class _Chunk:
             return False
         return True
 
-    def _call(self, made: Slice) -> Sequence[Outcome]:
+    def _call(self, made: Slice) -> Called:
         if not made.pushes:
-            return []
+            return Called([])
         if monotonic() > self.lease_ends:  # stalled between commit and call: somebody else may hold the chunk
             raise LeaseLost
         try:
-            return open_provider(made.route, self.sender).send(made.pushes)
+            return call_route(self.message, made)
         except Exception:  # an adapter's bug must not take the worker with it; nobody knows what left
             log.exception("provider.failed route=%s message=%s", made.route, self.message.pk)
-            return [Outcome(push.id, Result.UNKNOWN, reason="provider_failed") for push in made.pushes]
+            return Called([Outcome(push.id, Result.UNKNOWN, reason="provider_failed") for push in made.pushes])
 
     def _record(self, made: Slice, outcomes: Sequence[Outcome]) -> None:
         verdict = judge(made.ready, outcomes)

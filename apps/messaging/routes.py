@@ -1,0 +1,175 @@
+"""Handing a slice to its route. A route reaches people, or installations: then each of a person's devices gets a push.
+
+A delivery stays one message to one person by one route, whatever they carry: they have it when one of their devices has
+it. What the network said about each device is kept beside that, and recorded with the slice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.conf import settings
+
+from apps.audience.models import REACHABLE, Device
+from apps.audience.services.device_health import clear_strikes, retire_devices, strike_devices
+from apps.audience.services.devices import MAX_DEVICES, change_address
+from apps.core import clock
+from apps.messaging.models import Message
+from apps.messaging.slices import Slice
+from apps.providers.base import Endpoint, Outcome, Push, Result, Scope, Sender
+from apps.providers.credentials import open_credentials, pause_credential
+from apps.providers.registry import needs_of, open_provider
+from apps.tenants.models import Tenant
+from apps.tenants.scope import tenant_scope
+
+NO_DEVICE = "no_device"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAnswer:
+    """What the network said about one device. credential_id: public id of the one that was used."""
+
+    device_id: int
+    credential_id: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """outcomes: one per push of the slice. answers: one per device, if the route reaches devices."""
+
+    outcomes: Sequence[Outcome]
+    answers: Sequence[DeviceAnswer] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """position: of the slice's push that this is a copy of."""
+
+    position: int
+    device_id: int
+    push: Push
+
+
+def call_route(message: Message, made: Slice) -> Called:
+    """Opens its own short scope and leaves it before the network is called. Raises what the provider raises."""
+    needs = needs_of(made.route)
+    with tenant_scope(message.tenant_id):
+        sender = _sender_for(message, made.route, has_credentials=bool(needs.fields))
+        targets = _targets(message, made) if needs.reaches == "devices" else None
+    provider = open_provider(made.route, sender)
+    if targets is None:
+        return Called(provider.send(made.pushes))
+    outcomes = provider.send([target.push for target in targets]) if targets else []
+    current = sender.credentials[0].id if sender.credentials else ""
+    by_push: dict[int, list[Outcome]] = defaultdict(list)
+    answers = []
+    for target, outcome in zip(targets, outcomes, strict=True):
+        by_push[target.position].append(outcome)
+        bound_to = target.push.endpoint.sender_key if target.push.endpoint else ""
+        answers.append(DeviceAnswer(target.device_id, bound_to or current, outcome))
+    return Called([combine(push.id, by_push[at]) for at, push in enumerate(made.pushes)], answers)
+
+
+def combine(push_id: str, outcomes: Collection[Outcome]) -> Outcome:
+    """One word for a person with several devices: the best that is true of the person."""
+    best = min(outcomes, key=_rank, default=None)
+    if best is None:
+        return Outcome(push_id, Result.REJECTED, Scope.DEVICE, NO_DEVICE)
+    waits = [outcome.retry_after for outcome in outcomes if outcome.retry_after is not None]
+    return replace(best, push_id=push_id, retry_after=max(waits, default=None) if _rank(best) == _AGAIN else None)
+
+
+_AGAIN = 2
+
+
+def _rank(outcome: Outcome) -> int:
+    """Has it; may have it (so nobody sends again); can be tried again; our mistake; not on this device."""
+    if outcome.result is Result.ACCEPTED:
+        return 0
+    if outcome.result is Result.UNKNOWN:
+        return 1
+    refused_sender = outcome.result is Result.REJECTED and outcome.scope is Scope.CREDENTIAL
+    if refused_sender or outcome.result in {Result.THROTTLED, Result.UNAVAILABLE}:
+        return _AGAIN
+    return 3 if outcome.scope is Scope.MESSAGE else 4
+
+
+def record_answers(*, tenant: Tenant, answers: Sequence[DeviceAnswer]) -> None:
+    """What the answers do to devices and credentials. In the transaction that records the slice."""
+    accepted: list[int] = []
+    refused: list[int] = []
+    gone: dict[int, tuple[datetime, str]] = {}
+    for answer in answers:
+        outcome = answer.outcome
+        if outcome.result is Result.ACCEPTED:
+            accepted.append(answer.device_id)
+        elif outcome.result is Result.UNREGISTERED:
+            gone[answer.device_id] = (outcome.gone_at or clock.now(), outcome.reason)
+        elif outcome.result is Result.REJECTED and outcome.scope is Scope.DEVICE:
+            refused.append(answer.device_id)
+        elif outcome.new_address:
+            change_address(tenant=tenant, device_id=answer.device_id, address=outcome.new_address)
+    if accepted:
+        clear_strikes(tenant=tenant, device_ids=accepted)
+    if refused:
+        strike_devices(tenant=tenant, device_ids=refused)
+    if gone:
+        retire_devices(tenant=tenant, gone=gone)
+    _pause_refused(tenant, answers)
+
+
+def _pause_refused(tenant: Tenant, answers: Sequence[DeviceAnswer]) -> None:
+    reasons = {
+        answer.credential_id: answer.outcome.reason
+        for answer in answers
+        if answer.outcome.result is Result.REJECTED and answer.outcome.scope is Scope.CREDENTIAL
+    }
+    for credential_id, reason in reasons.items():
+        if credential_id:
+            pause_credential(tenant=tenant, credential_id=credential_id, reason=reason)
+
+
+def _sender_for(message: Message, route: str, *, has_credentials: bool) -> Sender:
+    application, tenant = message.application, message.tenant
+    credentials = open_credentials(tenant=tenant, application=application, provider=route) if has_credentials else ()
+    return Sender(tenant.home_region, tenant.pk, application.application_id, credentials)
+
+
+def _targets(message: Message, made: Slice) -> list[_Target]:
+    devices: dict[int, list[Device]] = defaultdict(list)
+    found = Device.objects.of(message.tenant_id).filter(
+        REACHABLE, application_id=message.application_id, provider=made.route,
+        subscriber_id__in=[delivery.subscriber for delivery in made.ready],
+    )  # fmt: skip
+    for device in found.order_by("-registered_at"):
+        devices[device.subscriber_id].append(device)
+    ttl = _seconds_left(message)
+    return [
+        _Target(at, device.pk, replace(push, id=_id_for(push, device), endpoint=_endpoint(device), ttl=ttl))
+        for at, (delivery, push) in enumerate(zip(made.ready, made.pushes, strict=True))
+        for device in devices[delivery.subscriber][:MAX_DEVICES]
+    ]
+
+
+def _id_for(push: Push, device: Device) -> str:
+    """Per device, the same on every attempt: networks and phones tell a repeat by it."""
+    name = f"{push.id}:{device.pk}".encode()
+    return hashlib.blake2b(name, digest_size=16, key=settings.ID_KEY).hexdigest()
+
+
+def _endpoint(device: Device) -> Endpoint:
+    return Endpoint(
+        device.address, device.address_kind, device.environment, device.public_key, device.auth_secret,
+        device.sender_key,
+    )  # fmt: skip
+
+
+def _seconds_left(message: Message) -> int | None:
+    if message.expires_at is None:
+        return None
+    return max(0, int((message.expires_at - clock.now()).total_seconds()))
