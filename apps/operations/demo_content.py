@@ -25,7 +25,7 @@ _TEMPLATE = {
         "{% if subscriber.plan == 'pro' %}Thank you for being on Pro.{% else %}Pro is 20 % off this week.{% endif %}",
     },
     "zh-Hans": {
-        "title": "{{ subscriber.name | default: '朋友' }},你好!",
+        "title": "{{ subscriber.name | default: '朋友' }}，你好！",
         "body": "您已来访 {{ subscriber.visits }} 次。"
         "{% if subscriber.plan == 'pro' %}感谢您使用专业版。{% else %}本周专业版八折。{% endif %}",
     },

@@ -104,10 +104,13 @@ class Browser:
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
         )
 
-    def dark(self, on: bool) -> None:
-        """What the system prefers, as `prefers-color-scheme` tells it."""
-        feature = {"name": "prefers-color-scheme", "value": "dark" if on else "light"}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    def prefer(self, *, dark: bool = False) -> None:
+        """What the system prefers: a colour scheme, and no motion, so that pictures show where things come to rest."""
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
     def screenshot(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,6 +133,7 @@ def chromium(width: int = 1280, height: int = 900) -> Iterator[Browser]:
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver") or "chromedriver"))
     browser = Browser(driver)
     browser.resize(width, height)
+    browser.prefer()
     try:
         yield browser
     finally:
