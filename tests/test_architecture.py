@@ -29,14 +29,15 @@ SOURCES = sorted(path for path in (ROOT / "apps").rglob("*.py") if "migrations" 
 ACROSS_TENANTS = {
     "apps/api/idempotency.py": 1,
     "apps/audience/services/intake.py": 1,
-    "apps/billing/management/commands/check_billing.py": 1,
     "apps/billing/services/alerts.py": 1,
     "apps/billing/services/allowances.py": 1,
     "apps/campaigns/planning.py": 2,
     "apps/campaigns/services/running.py": 2,
     "apps/dashboard/current.py": 1,
     "apps/messaging/ledger.py": 1,
+    "apps/messaging/reconciling.py": 1,
     "apps/messaging/upkeep.py": 2,
+    "apps/operations/management/commands/check_billing.py": 1,
     "apps/tenants/queries.py": 3,
     "apps/tenants/services/invitations.py": 1,
 }

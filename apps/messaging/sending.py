@@ -149,7 +149,7 @@ class _Chunk:
         if verdict.later:
             ledger.move_to_later(self.claim, verdict.later, seconds=verdict.wait)
         self._try_next_route(made.route, verdict)
-        self._charge(verdict)
+        self._charge(made.route, verdict)
 
     def _try_next_route(self, route: str, verdict: Verdict) -> None:
         routes: list[str] = self.message.routes
@@ -160,13 +160,17 @@ class _Chunk:
                 route=later[0], due_at=clock.now(), due=verdict.next_route,
             )  # fmt: skip
 
-    def _charge(self, verdict: Verdict) -> None:
-        """One usage record per slice, named by the first delivery in it: a delivery is accepted once in its life."""
+    def _charge(self, route: str, verdict: Verdict) -> None:
+        """One usage record per slice, named by the first delivery in it: a delivery is accepted once in its life.
+
+        A slice has one route. `reconciling.py` reads the message out of the name.
+        """
         accepted = [id for (state, _), ids in verdict.final.items() if state is DeliveryState.ACCEPTED for id in ids]
         if not accepted:
             return
+        dimensions = {"campaign": self.message.origin, "provider": route}
         record = UsageRecordIn(
             CAMPAIGN_SENDS, f"deliveries:{self.message.pk}:{min(accepted)}", len(accepted), clock.now(),
-            self.message.application_id,
+            self.message.application_id, {name: value for name, value in dimensions.items() if value},
         )  # fmt: skip
         record_usage([record], tenant=self.message.tenant)

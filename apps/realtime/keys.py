@@ -16,6 +16,11 @@ NODES = "rt:nodes"
 ALLOWANCE_ASKS = "rt:allow:asks"
 
 
+def usage_told(hour: int) -> str:
+    """What each node has counted for each tenant in an hour (Unix hours), so that billing can compare."""
+    return f"rt:usage:told:{hour}"
+
+
 def topic(application_id: str, channel: str) -> str:
     return f"rt:{{{application_id}:{channel}}}"
 

@@ -20,6 +20,9 @@ INTERVAL = 2
 REPEAT_AFTER = 15.0
 #: Records kept for repeating; about a day of one application. The oldest go first, with a counter (see `lost`).
 MAX_KEPT = 43_200
+#: How long the hour's totals stay for billing to compare.
+TOLD_SECONDS = 3 * 3600
+_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,24 @@ class _Kept:
     added_at: float
 
 
+@dataclass(slots=True)
+class _Told:
+    """One tenant's hour, counted apart from the records: what billing must have arrived at. seq: of its last record."""
+
+    seq: int = 0
+    published: int = 0
+    delivered: int = 0
+    is_new: bool = False
+
+    def add(self, record: UsageRecord) -> None:
+        self.seq, self.is_new = record.seq, True
+        self.published += record.published
+        self.delivered += record.delivered
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.published}:{self.delivered}"
+
+
 class UsageLog:
     """node: of this process's life, and unlike the cluster identity never changed, since `seq` counts under it."""
 
@@ -55,6 +76,7 @@ class UsageLog:
         self._lines, self._node = lines, node
         self._seq = 0
         self._kept: deque[_Kept] = deque()
+        self._told: dict[tuple[int, int], _Told] = {}
         self.lost = 0
 
     def note(self, tenant_id: int, application_id: str, counters: Counters) -> None:
@@ -65,6 +87,7 @@ class UsageLog:
             counters.published, counters.delivered, counters.bytes, counters.dropped, counters.peak,
             int(counters.connection_seconds),
         )  # fmt: skip
+        self._told.setdefault((record.interval // _HOUR, tenant_id), _Told()).add(record)
         self._kept.append(_Kept(record, -REPEAT_AFTER))
         if len(self._kept) > MAX_KEPT:
             self._kept.popleft()
@@ -80,6 +103,23 @@ class UsageLog:
         for kept, reply in zip(due, replies, strict=True):
             await reply
             kept.added_at = now
+        await self._tell()
         acked = int(await self._lines.call("HGET", keys.USAGE_ACKED, self._node) or 0)
         while self._kept and self._kept[0].record.seq <= acked:
             self._kept.popleft()
+
+    async def _tell(self) -> None:
+        """Leaves the totals that changed. They only grow, so a repeat or a lost answer does no harm."""
+        changed = [(key, told) for key, told in self._told.items() if told.is_new]
+        replies = []
+        for (hour, tenant_id), told in changed:
+            told.is_new = False
+            replies.append(self._lines.call("HSET", keys.usage_told(hour), f"{self._node}:{tenant_id}", str(told)))
+        replies += [
+            self._lines.call("EXPIRE", keys.usage_told(hour), TOLD_SECONDS)
+            for hour in {hour for (hour, _), _ in changed}
+        ]
+        for reply in replies:
+            await reply
+        now = int(time.time()) // _HOUR
+        self._told = {key: told for key, told in self._told.items() if key[0] >= now - 1}
