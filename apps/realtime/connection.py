@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from apps.realtime import subscribing
 from apps.realtime.applications import LiveApplication, TokenBucket
+from apps.realtime.hooks import Hook
 from apps.realtime.hub import LiveChannel
 from apps.realtime.link import CommandFailed, LinkLost
 from apps.realtime.peers import Frames
@@ -158,9 +159,13 @@ class Connection:
             self.refuse("The message quota of this account is used up", closing.CLIENT_EVENT_REFUSED)
             return
         json = messages.event(message.event, data, channel.name, user_id=subscription.member_id)
-        await self.engine.publications.announce(
-            self.application.record.application_id, channel.name, json, kind=Topic.CLIENT_EVENT, excluded=self.socket_id
-        )
+        facts = {"event": message.event, "data": data, "socket_id": self.socket_id}
+        if subscription.member_id is not None:
+            facts["user_id"] = subscription.member_id
+        await self.engine.announce(
+            self.application.record.application_id, channel.name, json, Topic.CLIENT_EVENT, Hook("client_event", facts),
+            excluded=self.socket_id,
+        )  # fmt: skip
         self.application.counters.published += 1
 
     def leave_channels(self) -> None:

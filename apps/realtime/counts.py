@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from apps.realtime import keys
+from apps.realtime.hooks import Hook
 from apps.realtime.protocol import messages
 from apps.realtime.protocol.channels import kind_of
 from apps.realtime.protocol.publications import Topic
@@ -52,4 +53,5 @@ class CountBoard:
         if total > _EVERY_CHANGE_UP_TO:
             self._announced_at[topic] = now
         json = messages.subscription_count(channel, total)
-        self._engine.publish_later(application_id, channel, json, Topic.COUNT)
+        hook = Hook("subscription_count", {"subscription_count": total})
+        self._engine.announce_later(application_id, channel, json, Topic.COUNT, hook)

@@ -17,6 +17,7 @@ from apps.realtime.cluster.presence import Member
 from apps.realtime.connection import Subscription
 from apps.realtime.counts import CountBoard
 from apps.realtime.errors import AllowanceSpent, AllowanceUnavailable
+from apps.realtime.hooks import Hook, Hooks
 from apps.realtime.hub import Hub, LiveChannel
 from apps.realtime.link import CommandFailed, Lines, LinkLost, forget
 from apps.realtime.probe import Probe
@@ -47,7 +48,8 @@ class Engine:
         self.applications: dict[str, LiveApplication] = {}
         self.publications = Publications(self.lines)
         self.counts = CountBoard(self)
-        self.membership = Membership(self.lines, self.counts.changed)
+        self.hooks = Hooks(self.lines, self._record)
+        self.membership = Membership(self.lines, self.hooks, self.counts.changed)
         self.allowances = Allowances(self.lines)
         self.usage = UsageLog(self.lines, self.name)
         self.tracer = Tracer(self.lines)
@@ -86,6 +88,10 @@ class Engine:
         elif live.record is not record:
             live.replace(record)
         return live
+
+    async def _record(self, application_id: str) -> ApplicationRecord | None:
+        live = self.applications.get(application_id)
+        return live.record if live is not None else await self.registry.application(application_id)
 
     # --- Channels
 
@@ -201,6 +207,21 @@ class Engine:
     ) -> None:
         self.tracer.note(application, "error", message=message, code=code, socket_id=socket_id, channel=channel)
 
-    def publish_later(self, application_id: str, channel: str, json: bytes, kind: Topic) -> None:
-        """An announcement nobody waits for."""
-        forget(asyncio.ensure_future(self.publications.announce(application_id, channel, json, kind=kind)))
+    async def announce(
+        self, application_id: str, channel: str, json: bytes, kind: Topic, hook: Hook, *, excluded: str = ""
+    ) -> None:
+        """An event that no log keeps, told by webhooks too. Raises LinkLost, CommandFailed."""
+        noting = await self.hooks.noting(application_id, channel, hook)
+        await self.publications.announce(
+            application_id, channel, json, kind=kind, excluded=excluded, noting=noting
+        )  # fmt: skip
+        if noting:
+            self.hooks.ring(application_id, channel)
+
+    def missed(self, channel: LiveChannel) -> None:
+        """A cache channel had nothing to replay."""
+        forget(asyncio.ensure_future(self.hooks.note_miss(channel.application_id, channel.name)))
+
+    def announce_later(self, application_id: str, channel: str, json: bytes, kind: Topic, hook: Hook) -> None:
+        """Nobody waits for it."""
+        forget(asyncio.ensure_future(self.announce(application_id, channel, json, kind, hook)))

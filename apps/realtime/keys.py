@@ -14,6 +14,8 @@ USAGE = "rt:usage"
 USAGE_ACKED = "rt:usage:acked"
 NODES = "rt:nodes"
 ALLOWANCE_ASKS = "rt:allow:asks"
+#: Partitions in which something waits for the application's webhooks: `tenant:application:number`.
+HOOKS_WAITING = "rt:hooks:waiting"
 
 
 def usage_told(hour: int) -> str:
@@ -41,8 +43,12 @@ def once(application_id: str, channel: str, idempotency_key: str) -> str:
     return f"rt:{{{application_id}:{channel}}}:i:{idempotency_key}"
 
 
+def partition_number(channel: str) -> int:
+    return crc32(channel.encode()) % PARTITIONS
+
+
 def partition(application_id: str, channel: str) -> str:
-    return f"{application_id}:{crc32(channel.encode()) % PARTITIONS}"
+    return f"{application_id}:{partition_number(channel)}"
 
 
 def members(application_id: str, channel: str) -> list[str]:
@@ -63,6 +69,27 @@ def occupied(application_id: str, number: int) -> str:
 
 def occupied_of(application_id: str, channel: str) -> str:
     return f"rt:{{{partition(application_id, channel)}}}:channels"
+
+
+def hooks(application_id: str, number: int) -> str:
+    """Channel events of one partition that webhooks will tell, in their order."""
+    return f"rt:{{{application_id}:{number}}}:hooks"
+
+
+def linger(application_id: str, number: int) -> str:
+    """Departures that may still be taken back, by the time they count from (ms)."""
+    return f"rt:{{{application_id}:{number}}}:linger"
+
+
+def hooks_of(application_id: str, channel: str) -> list[str]:
+    """hooks and linger of the channel's partition."""
+    number = partition_number(channel)
+    return [hooks(application_id, number), linger(application_id, number)]
+
+
+def missed(application_id: str, channel: str) -> str:
+    """Exists while a miss of this cache channel has just been told."""
+    return f"rt:{{{partition(application_id, channel)}}}:missed:{channel}"
 
 
 def connections(tenant_id: int, application_id: str = "") -> str:

@@ -78,8 +78,19 @@ class Publications:
         return published(channel, publication_id, reply)
 
     async def announce(
-        self, application_id: str, channel: str, json: bytes, *, kind: Topic, excluded: str = ""
+        self,
+        application_id: str,
+        channel: str,
+        json: bytes,
+        *,
+        kind: Topic,
+        excluded: str = "",
+        noting: tuple[str | int, ...] = (),
     ) -> None:
-        """A message that no log keeps. Raises LinkLost."""
-        body = b"- " + packed(new_publication_id(), excluded, kind, json)
-        await self._lines.call("PUBLISH", keys.topic(application_id, channel), body)
+        """A message that no log keeps. noting: what webhooks tell of it, if they do. Raises LinkLost, CommandFailed."""
+        topic, body = keys.topic(application_id, channel), b"- " + packed(new_publication_id(), excluded, kind, json)
+        if noting:
+            hooks, _linger = keys.hooks_of(application_id, channel)
+            await scripts.run(self._lines, "announce", [hooks], topic, body, *noting)
+        else:
+            await self._lines.call("PUBLISH", topic, body)

@@ -130,6 +130,8 @@ async def _subscribe(connection: Connection, name: str, member: Member | None) -
     seen = ""
     if channel.kind.is_cached:
         seen = _replay(connection, channel, cached)
+        if not cached:
+            connection.engine.missed(channel)
     if not channel.go_live(connection.socket_id, connection.frames.write, sequence=sequence, seen=seen):
         connection.close(closing.TOO_SLOW)
 

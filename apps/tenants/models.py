@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -143,6 +144,7 @@ class Application(PublicIdModel, TenantOwned, TimestampedModel):
 
     settings: switches and limits of the data plane; missing ones mean the default. Read them through
     `apps.tenants.application_settings.ApplicationSettings`.
+    webhook_events: names of the channel events that somebody out there waits for; the data plane notes no others.
     """
 
     public_id_prefix: ClassVar[str] = "app"
@@ -151,6 +153,7 @@ class Application(PublicIdModel, TenantOwned, TimestampedModel):
     name = models.CharField(_("name"), max_length=120)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     settings = models.JSONField(default=dict)
+    webhook_events = ArrayField(models.CharField(max_length=32), default=list, db_default=models.Value("{}"))
 
     objects: ClassVar[TenantManager[Application]] = TenantManager()
 

@@ -29,7 +29,10 @@ _USE_PRECISION = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class ApplicationRecord:
-    """credentials: live keys -> secrets in clear. They stay in memory and are never logged or put into Valkey."""
+    """credentials: live keys -> secrets in clear. They stay in memory and are never logged or put into Valkey.
+
+    webhook_events: names of the channel events that the data plane notes for the application's webhooks.
+    """
 
     tenant_id: int
     application_pk: int
@@ -39,6 +42,7 @@ class ApplicationRecord:
     region: str
     settings: ApplicationSettings
     credentials: Mapping[str, str]
+    webhook_events: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"ApplicationRecord({self.application_id}, tenant_id={self.tenant_id}, keys={list(self.credentials)})"
@@ -105,6 +109,7 @@ def _application_record(application: Application, credentials: list[Credential])
             credential.key: unseal_for(tenant, credential.secret_sealed, context=context_of_secret(credential.key))
             for credential in credentials
         },
+        webhook_events=frozenset(application.webhook_events),
     )
 
 

@@ -11,6 +11,7 @@ from apps.realtime.cluster.admission import Admission
 from apps.realtime.cluster.identity import Held, Holding, Identity
 from apps.realtime.cluster.occupancy import Occupancy
 from apps.realtime.cluster.presence import Presence
+from apps.realtime.hooks import Hooks
 from apps.realtime.link import CommandFailed, Lines, LinkLost
 
 log = logging.getLogger(__name__)
@@ -24,11 +25,11 @@ _JANITOR_SECONDS = 30
 class Membership:
     """Belongs to one event loop and one region's Valkey."""
 
-    def __init__(self, lines: Lines, on_total: Callable[[str, str, int], None]) -> None:
+    def __init__(self, lines: Lines, hooks: Hooks, on_total: Callable[[str, str, int], None]) -> None:
         self._lines = lines
         self.identity = Identity(lines)
-        self.presence = Presence(lines, self.identity)
-        self.occupancy = Occupancy(lines, self.identity, on_total)
+        self.presence = Presence(lines, self.identity, hooks)
+        self.occupancy = Occupancy(lines, self.identity, hooks, on_total)
         self.admission = Admission(lines, self.identity)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

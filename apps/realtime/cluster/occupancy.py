@@ -9,14 +9,17 @@ from collections.abc import Callable
 
 from apps.realtime import keys, scripts
 from apps.realtime.cluster.identity import Held, Holding, Identity
+from apps.realtime.hooks import LINGER, OCCUPANCY, Hooks
 from apps.realtime.link import Lines
 
 
 class Occupancy:
     """This node's part. on_total(application_id, channel, total) is called after each report."""
 
-    def __init__(self, lines: Lines, identity: Identity, on_total: Callable[[str, str, int], None]) -> None:
-        self._lines, self._identity, self._on_total = lines, identity, on_total
+    def __init__(
+        self, lines: Lines, identity: Identity, hooks: Hooks, on_total: Callable[[str, str, int], None]
+    ) -> None:
+        self._lines, self._identity, self._hooks, self._on_total = lines, identity, hooks, on_total
         self._counts: dict[Holding, int] = {}
         self._changed: set[Holding] = set()
 
@@ -61,8 +64,14 @@ class Occupancy:
         names = [
             keys.occupancy(holding.application_id, holding.channel),
             keys.occupied_of(holding.application_id, holding.channel),
+            *keys.hooks_of(holding.application_id, holding.channel),
         ]
-        return int(await scripts.run(self._lines, "occupy", names, node, holding.channel, count))
+        hooked = await self._hooks.wanted(holding.application_id, OCCUPANCY)
+        linger = LINGER if hooked else 0
+        total = int(await scripts.run(self._lines, "occupy", names, node, holding.channel, count, linger))
+        if hooked:
+            self._hooks.ring(holding.application_id, holding.channel)
+        return total
 
     def report_everything(self) -> None:
         """Under a new identity."""

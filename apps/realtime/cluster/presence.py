@@ -13,6 +13,7 @@ import orjson
 
 from apps.realtime import keys, scripts
 from apps.realtime.cluster.identity import Held, Holding, Identity
+from apps.realtime.hooks import LINGER, MEMBERSHIP, Hooks
 from apps.realtime.link import Lines, forget
 from apps.realtime.protocol import messages
 from apps.realtime.protocol.publications import Topic, packed
@@ -48,11 +49,16 @@ def _roster(flat: list[bytes], sequence: int) -> Roster:
     return Roster(tuple(Member(user.decode(), info) for user, info in pairs), sequence)
 
 
+def _keys(holding: Holding) -> list[str]:
+    members = keys.members(holding.application_id, holding.channel)
+    return members + keys.hooks_of(holding.application_id, holding.channel)
+
+
 class Presence:
     """This node's part in all presence channels."""
 
-    def __init__(self, lines: Lines, identity: Identity) -> None:
-        self._lines, self._identity = lines, identity
+    def __init__(self, lines: Lines, identity: Identity, hooks: Hooks) -> None:
+        self._lines, self._identity, self._hooks = lines, identity, hooks
         self._held: Counter[Holding] = Counter()
         self._info: dict[Holding, bytes] = {}
         self._leaving: set[Holding] = set()
@@ -85,12 +91,15 @@ class Presence:
     async def _run_join(self, holding: Holding, cap: int, socket_id: str) -> tuple[int, int, list[bytes]]:
         info = self._info[holding]
         added = messages.member_added(holding.channel, holding.user_id, orjson.Fragment(info) if info else None)
+        hooked = await self._hooks.wanted(holding.application_id, MEMBERSHIP)
         self._identity.note(holding)
         reply = await scripts.run(
-            self._lines, "join", keys.members(holding.application_id, holding.channel),
-            self._identity.node, holding.user_id, info, cap, keys.topic(holding.application_id, holding.channel),
-            packed("-", socket_id, Topic.MEMBER, added),
+            self._lines, "join", _keys(holding), self._identity.node, holding.user_id, info, cap,
+            keys.topic(holding.application_id, holding.channel), packed("-", socket_id, Topic.MEMBER, added),
+            holding.channel, int(hooked),
         )  # fmt: skip
+        if hooked:
+            self._hooks.ring(holding.application_id, holding.channel)
         return reply[0], reply[1], reply[2]
 
     def leave(self, application_id: str, channel: str, user_id: str) -> None:
@@ -112,10 +121,14 @@ class Presence:
 
     async def run_leave(self, node: str, holding: Holding) -> None:
         removed = messages.member_removed(holding.channel, holding.user_id)
+        hooked = await self._hooks.wanted(holding.application_id, MEMBERSHIP)
         await scripts.run(
-            self._lines, "leave", keys.members(holding.application_id, holding.channel), node, holding.user_id,
+            self._lines, "leave", _keys(holding), node, holding.user_id,
             keys.topic(holding.application_id, holding.channel), packed("-", "", Topic.MEMBER, removed),
+            holding.channel, LINGER if hooked else 0,
         )  # fmt: skip
+        if hooked:
+            self._hooks.ring(holding.application_id, holding.channel)
 
     async def rejoin(self) -> None:
         """Under a new identity: everything this node holds is joined again. Raises LinkLost."""

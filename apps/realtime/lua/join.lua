@@ -1,5 +1,5 @@
 -- A node's first connection of a user on a presence channel. Retry-safe: a pair counts once.
--- KEYS own, cnt, info, seq   ARGV node, user, user_info, cap, topic, message
+-- KEYS own, cnt, info, seq, hooks, linger   ARGV node, user, user_info, cap, topic, message, channel, hooked (0 or 1)
 -- -> {1 first in the cluster | 0 already there | -1 full, sequence, {user, user_info, …}}
 local known = redis.call('HEXISTS', KEYS[2], ARGV[2]) == 1
 local cap = tonumber(ARGV[4])
@@ -16,5 +16,9 @@ if first == 1 then
   end
   redis.call('INCR', KEYS[4])
   redis.call('PUBLISH', ARGV[5], '#' .. redis.call('GET', KEYS[4]) .. ' ' .. ARGV[6])
+  -- Whoever comes back within the linger was never away, as far as webhooks are concerned.
+  if ARGV[8] == '1' and redis.call('ZREM', KEYS[6], 'member ' .. ARGV[7] .. ' ' .. ARGV[2]) == 0 then
+    redis.call('XADD', KEYS[5], 'MAXLEN', '~', 100000, '*', 'name', 'member_added', 'channel', ARGV[7], 'user_id', ARGV[2])
+  end
 end
 return {first, tonumber(redis.call('GET', KEYS[4]) or '0'), redis.call('HGETALL', KEYS[3])}

@@ -7,6 +7,7 @@ from apps.tenants.services.applications import (
     add_credential,
     create_application,
     revoke_credential,
+    set_webhook_events,
     update_application,
     update_application_settings,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "record_audit",
     "revoke_api_key",
     "revoke_credential",
+    "set_webhook_events",
     "update_application",
     "update_application_settings",
     "verify_audit",

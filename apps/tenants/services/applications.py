@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,6 +114,15 @@ def update_application_settings(
 ) -> Application:
     """settings: name of an ApplicationSettings field -> new value; names not given stay. Raises InvalidInput."""
     return update_application(tenant=tenant, application=application, settings=settings, actor=actor)
+
+
+def set_webhook_events(*, tenant: Tenant, application: Application, events: Collection[str]) -> None:
+    """Which channel events the data plane notes from now on. The caller holds the application's row."""
+    wanted = sorted(events)
+    if Application.objects.of(tenant).filter(pk=application.pk).exclude(webhook_events=wanted).update(
+        webhook_events=wanted, updated_at=clock.now()
+    ):  # fmt: skip
+        announce_change(application)
 
 
 def _changed_settings(application: Application, changes: Mapping[str, Any]) -> ApplicationSettings:
