@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -40,10 +40,12 @@ class DeviceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """outcomes: one per push of the slice. answers: one per device, if the route reaches devices."""
+    """outcomes: one per push of the slice. answers: one per device, if the route reaches devices. refused: public id of
+    a credential that the network refused -> the network's word."""
 
     outcomes: Sequence[Outcome]
     answers: Sequence[DeviceAnswer] = field(default_factory=list)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +64,27 @@ def call_route(message: Message, made: Slice) -> Called:
         sender = _sender_for(message, made.route, has_credentials=bool(needs.fields))
         targets = _targets(message, made) if needs.reaches == "devices" else None
     provider = open_provider(made.route, sender)
-    if targets is None:
-        return Called(provider.send(made.pushes))
-    outcomes = provider.send([target.push for target in targets]) if targets else []
     current = sender.credentials[0].id if sender.credentials else ""
+    if targets is None:
+        outcomes = provider.send(made.pushes)
+        return Called(outcomes, refused=_refused((current, outcome) for outcome in outcomes))
+    outcomes = provider.send([target.push for target in targets]) if targets else []
     by_push: dict[int, list[Outcome]] = defaultdict(list)
     answers = []
     for target, outcome in zip(targets, outcomes, strict=True):
         by_push[target.position].append(outcome)
         bound_to = target.push.endpoint.sender_key if target.push.endpoint else ""
         answers.append(DeviceAnswer(target.device_id, bound_to or current, outcome))
-    return Called([combine(push.id, by_push[at]) for at, push in enumerate(made.pushes)], answers)
+    combined = [combine(push.id, by_push[at]) for at, push in enumerate(made.pushes)]
+    return Called(combined, answers, _refused((answer.credential_id, answer.outcome) for answer in answers))
+
+
+def _refused(outcomes: Iterable[tuple[str, Outcome]]) -> dict[str, str]:
+    return {
+        credential_id: outcome.reason
+        for credential_id, outcome in outcomes
+        if credential_id and outcome.result is Result.REJECTED and outcome.scope is Scope.CREDENTIAL
+    }
 
 
 def combine(push_id: str, outcomes: Collection[Outcome]) -> Outcome:
@@ -99,12 +111,12 @@ def _rank(outcome: Outcome) -> int:
     return 3 if outcome.scope is Scope.MESSAGE else 4
 
 
-def record_answers(*, tenant: Tenant, answers: Sequence[DeviceAnswer]) -> None:
+def record_answers(*, tenant: Tenant, called: Called) -> None:
     """What the answers do to devices and credentials. In the transaction that records the slice."""
     accepted: list[int] = []
     refused: list[int] = []
     gone: dict[int, tuple[datetime, str]] = {}
-    for answer in answers:
+    for answer in called.answers:
         outcome = answer.outcome
         if outcome.result is Result.ACCEPTED:
             accepted.append(answer.device_id)
@@ -120,18 +132,8 @@ def record_answers(*, tenant: Tenant, answers: Sequence[DeviceAnswer]) -> None:
         strike_devices(tenant=tenant, device_ids=refused)
     if gone:
         retire_devices(tenant=tenant, gone=gone)
-    _pause_refused(tenant, answers)
-
-
-def _pause_refused(tenant: Tenant, answers: Sequence[DeviceAnswer]) -> None:
-    reasons = {
-        answer.credential_id: answer.outcome.reason
-        for answer in answers
-        if answer.outcome.result is Result.REJECTED and answer.outcome.scope is Scope.CREDENTIAL
-    }
-    for credential_id, reason in reasons.items():
-        if credential_id:
-            pause_credential(tenant=tenant, credential_id=credential_id, reason=reason)
+    for credential_id, reason in called.refused.items():
+        pause_credential(tenant=tenant, credential_id=credential_id, reason=reason)
 
 
 def _sender_for(message: Message, route: str, *, has_credentials: bool) -> Sender:

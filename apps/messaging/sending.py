@@ -75,7 +75,7 @@ class _Chunk:
             called = self._call(made)
             with tenant_scope(self.claim.tenant_id):
                 self._record(made, called.outcomes)
-                record_answers(tenant=self.message.tenant, answers=called.answers)
+                record_answers(tenant=self.message.tenant, called=called)
             made = self._next_slice(until)
 
     def _next_slice(self, until: float) -> Slice | None:

@@ -23,6 +23,7 @@ _BUILT_IN: Mapping[str, str] = {
     "console": "apps.providers.console:ConsoleProvider",
     "fcm": "apps.providers.fcm.provider:FcmProvider",
     "realtime": "apps.providers.realtime:RealtimeProvider",
+    "webhook": "apps.providers.webhook:WebhookProvider",
     "webpush": "apps.providers.webpush.provider:WebPushProvider",
 }
 
