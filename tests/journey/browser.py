@@ -44,9 +44,16 @@ class Browser:
     def __init__(self, driver: webdriver.Chrome, patience: float = 20) -> None:
         self.driver = driver
         self._patience = patience
+        self._size = (1280, 900)
 
     def open(self, url: str) -> None:
         self.driver.get(url)
+
+    def open_tab(self) -> None:
+        """A second tab, of the same size and preferences, which from now on is the one looked at."""
+        self.driver.switch_to.new_window("tab")
+        self.resize(*self._size)
+        self.prefer()
 
     def find(self, css: str) -> WebElement:
         """The first visible element, as soon as there is one."""
@@ -99,6 +106,7 @@ class Browser:
         self.wait(lambda: part in self.driver.current_url, f"address with {part}")
 
     def resize(self, width: int, height: int) -> None:
+        self._size = (width, height)
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},

@@ -66,7 +66,7 @@ class Journey:
 
     def send_a_campaign(self) -> None:
         browser = self.browser
-        browser.driver.switch_to.new_window("tab")
+        browser.open_tab()
         self.open("/campaigns/new")
         browser.fill("name", "Thank the pros")
         browser.press("input[name='people'][value='segment']")
