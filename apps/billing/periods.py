@@ -9,9 +9,11 @@ from __future__ import annotations
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 _SECOND = timedelta(seconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +65,15 @@ def span_after(end: datetime, *, anchor: date, zone: ZoneInfo, step: int = 1) ->
     The boundary of the new zone that lies within hours of `end` is the same boundary, not the next one.
     """
     return Span(end, span_at(end + timedelta(days=14), anchor=anchor, zone=zone, step=step).ends_at)
+
+
+def share_of(part: Span, whole: Span, *, zone: ZoneInfo, by_days: bool = False) -> Fraction:
+    """How much of a cycle one part of it is, in elapsed seconds or in the local days that begin in it."""
+    if by_days:
+        return Fraction(_days_in(part, zone), _days_in(whole, zone))
+    return Fraction((part.ends_at - part.starts_at) // _MICROSECOND, (whole.ends_at - whole.starts_at) // _MICROSECOND)
+
+
+def _days_in(span: Span, zone: ZoneInfo) -> int:
+    """Local dates from the start to the end: the parts of a cycle add up to its days."""
+    return (span.ends_at.astimezone(zone).date() - span.starts_at.astimezone(zone).date()).days

@@ -7,17 +7,21 @@ decimals.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from fractions import Fraction
+from math import floor
 from typing import Any, Self
 
 from apps.billing.meters import METERS
-from apps.billing.money import is_currency
+from apps.billing.money import is_currency, precise
 
 _DECIMALS = 12
 #: With quantities below 2**53 every amount then fits numeric(38, 12).
 _HIGHEST = Decimal(10) ** 9
+_CYCLES = (1, 3, 6, 12)
+_LONGEST_GRACE = 72
 
 
 class Model(StrEnum):
@@ -27,6 +31,14 @@ class Model(StrEnum):
     GRADUATED = "graduated"
     VOLUME = "volume"
     PACKAGE = "package"
+
+
+class Proration(StrEnum):
+    """How the part of a cycle that a plan was in force is measured. NONE: every part is charged like a whole."""
+
+    SECOND = "second"
+    DAY = "day"
+    NONE = "none"
 
 
 class BadTerms(ValueError):
@@ -59,17 +71,41 @@ class Charge:
     package_size: int = 1
     minimum: Decimal | None = None
     maximum: Decimal | None = None
+    tax_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Everything a plan version says. flat_fee: per period. minimum, maximum: bounds of the plan's subtotal."""
+    """Everything a plan version says. flat_fee: per cycle. minimum, maximum: bounds of the plan's subtotal.
+
+    months: length of a cycle. grace_hours: from the end of a cycle until its invoice is finalised. bills_zero: an
+    invoice of nothing is issued all the same.
+    """
 
     currency: str
     charges: tuple[Charge, ...]
     flat_fee: Decimal = Decimal(0)
     minimum: Decimal | None = None
     maximum: Decimal | None = None
+    months: int = 1
+    proration: Proration = Proration.SECOND
+    grace_hours: int = 1
+    bills_zero: bool = False
+
+    def prorated(self, share: Fraction) -> Terms:
+        """The terms for a part of a cycle: flat fee, plan bounds, what is included (half up); not tiers or usage."""
+        if share == 1 or self.proration is Proration.NONE:
+            return self
+        charges = tuple(
+            replace(charge, included=floor(charge.included * share + Fraction(1, 2))) for charge in self.charges
+        )
+        return replace(
+            self,
+            charges=charges,
+            flat_fee=_part(self.flat_fee, share),
+            minimum=None if self.minimum is None else _part(self.minimum, share),
+            maximum=None if self.maximum is None else _part(self.maximum, share),
+        )
 
     def charge_for(self, meter: str) -> Charge | None:
         return next((charge for charge in self.charges if charge.meter == meter), None)
@@ -84,6 +120,10 @@ class Terms:
                 flat_fee=_amount(stored.get("flat_fee", "0")),
                 minimum=_optional(stored.get("minimum")),
                 maximum=_optional(stored.get("maximum")),
+                months=_whole(stored.get("months", 1)),
+                proration=Proration(stored.get("proration", Proration.SECOND)),
+                grace_hours=_whole(stored.get("grace_hours", 1)),
+                bills_zero=bool(stored.get("bills_zero", False)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadTerms(str(error) or type(error).__name__) from error
@@ -98,6 +138,10 @@ class Terms:
             "flat_fee": str(self.flat_fee),
             "minimum": _text(self.minimum),
             "maximum": _text(self.maximum),
+            "months": self.months,
+            "proration": str(self.proration),
+            "grace_hours": self.grace_hours,
+            "bills_zero": self.bills_zero,
         }
 
     def problems(self) -> Iterator[str]:
@@ -105,9 +149,17 @@ class Terms:
             yield f"unknown currency {self.currency!r}"
         if len({charge.meter for charge in self.charges}) != len(self.charges):
             yield "two charges for one meter"
+        if self.months not in _CYCLES:
+            yield "a cycle lasts 1, 3, 6 or 12 months"
+        if self.grace_hours > _LONGEST_GRACE:
+            yield f"the grace is at most {_LONGEST_GRACE} hours"
         yield from _bounds_problems("plan", self.minimum, self.maximum)
         for charge in self.charges:
             yield from _charge_problems(charge)
+
+
+def _part(amount: Decimal, share: Fraction) -> Decimal:
+    return precise(Fraction(amount) * share)
 
 
 def _amount(text: Any) -> Decimal:
@@ -155,6 +207,7 @@ def _charge(stored: Mapping[str, Any]) -> Charge:
         package_size=_whole(stored.get("package_size", 1)),
         minimum=_optional(stored.get("minimum")),
         maximum=_optional(stored.get("maximum")),
+        tax_code=str(stored.get("tax_code", "")),
     )
 
 
@@ -172,6 +225,7 @@ def _charge_json(charge: Charge) -> dict[str, Any]:
         "package_size": charge.package_size,
         "minimum": _text(charge.minimum),
         "maximum": _text(charge.maximum),
+        "tax_code": charge.tax_code,
     }
 
 
