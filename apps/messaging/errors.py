@@ -29,8 +29,8 @@ class TemplateInvalid(HouseError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         fields: dict[str, list[str]] = {}
         for fault in faults:
-            place = _("line %(line)s, column %(column)s") % {"line": fault.line, "column": fault.column}
-            fields.setdefault(f"content.{fault.language}.{fault.field}", []).append(f"{fault.message} ({place})")
+            text = _("%(message)s (line %(line)s, column %(column)s)") % asdict(fault)
+            fields.setdefault(f"content.{fault.language}.{fault.field}", []).append(text)
         super().__init__(fields=fields, details={"faults": [asdict(fault) for fault in faults]})
         self.faults = tuple(faults)
 

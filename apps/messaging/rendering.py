@@ -14,10 +14,12 @@ from functools import lru_cache
 from time import thread_time
 from typing import Any
 
+from django.utils.translation import gettext as _
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError, ResourceLimitError
 
 from apps.messaging.errors import ContentMissing, ContentTooLarge, Fault, TemplateInvalid
+from apps.messaging.explaining import explain, misfit, place_of_error, unknown_filter, unknown_variable
 from apps.messaging.languages import choose_language
 from apps.messaging.liquid import Unbounded, lenient_environment, strict_environment
 from apps.messaging.variables import needed_attributes, place_of
@@ -62,10 +64,10 @@ class _Text:
         try:
             text: str = self.template.render(**variables)
         except LiquidError as error:
-            raise RenderFailed(language, self.field, str(error.message), *_position(error)) from None
+            raise RenderFailed(language, self.field, explain(error), *place_of_error(error)) from None
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             # A filter of the library that did not expect this person's value.
-            raise RenderFailed(language, self.field, type(error).__name__) from None
+            raise RenderFailed(language, self.field, misfit(type(error).__name__)) from None
         return text
 
 
@@ -119,7 +121,7 @@ class CompiledContent:
                 if text.template is not None:
                     for name, line, column in needed_attributes(text.template, text.source):
                         yield (
-                            Fault(variant.language, text.field, line, column, f"unknown variable subscriber.{name}"),
+                            Fault(variant.language, text.field, line, column, unknown_variable(f"subscriber.{name}")),
                             name,
                         )
 
@@ -150,7 +152,7 @@ def compile_content(content: Content) -> CompiledContent:
 
 def _compile_variant(language: str, fields: Mapping[str, Any], faults: list[Fault]) -> _Variant:
     if not _LANGUAGE.fullmatch(language):
-        faults.append(Fault(language[:16], "language", 1, 0, "is not a language tag"))
+        faults.append(Fault(language[:16], "language", 1, 0, _("is not a language tag")))
     texts = []
     for name in TEXTS:
         source = str(fields.get(name) or "")
@@ -174,14 +176,14 @@ def _compile_text(language: str, field: str, source: str, faults: list[Fault]) -
     try:
         template = _environment.from_string(source)
     except LiquidError as error:
-        faults.append(Fault(language, field, *_position(error), str(error.message)))
+        faults.append(Fault(language, field, *place_of_error(error), explain(error)))
         return _Text(field, source, None)
     for root, uses in template.analyze().globals.items():
         if root not in ROOTS:
             line, column = place_of(uses[0].span.index, source)
-            faults.append(Fault(language, field, line, column, f"unknown variable {root}"))
+            faults.append(Fault(language, field, line, column, unknown_variable(root)))
     unknown = [name for name in template.filter_names() if name not in _environment.filters]
-    faults.extend(Fault(language, field, 1, 0, f"unknown filter {name}") for name in unknown)
+    faults.extend(Fault(language, field, 1, 0, unknown_filter(name)) for name in unknown)
     if not unknown:
         faults.extend(_endless(language, field, source))
     return _Text(field, source, template)
@@ -192,14 +194,6 @@ def _endless(language: str, field: str, source: str) -> Iterator[Fault]:
     try:
         _probe.from_string(source).render()
     except (ResourceLimitError, Unbounded) as error:
-        yield Fault(language, field, *_position(error), str(error.message))
+        yield Fault(language, field, *place_of_error(error), explain(error))
     except (LiquidError, ArithmeticError, LookupError, TypeError, ValueError):
         return  # it wants a person; a person is what it gets
-
-
-def _position(error: LiquidError) -> tuple[int, int]:
-    try:
-        context = error.context()
-    except ValueError:  # the library cannot place an error behind the last character
-        return 1, 0
-    return (context[0], context[1]) if context else (1, 0)

@@ -23,7 +23,13 @@ _POLICIES = [
     (UnknownPolicy.AT_MOST_ONCE, _("Never twice: leave it, marked as unknown")),
     (UnknownPolicy.AT_LEAST_ONCE, _("Rather twice than never: send it again")),
 ]
-_ROUTES = {"realtime": _("Live, over the open connection"), "console": _("Log of the server (for trying out)")}
+_ROUTES = {
+    "realtime": _("Live, over the open connection"),
+    "webpush": _("Browsers (Web Push)"),
+    "fcm": _("Android and others (FCM)"),
+    "apns": _("Apple devices (APNs)"),
+    "console": _("Log of the server (for trying out)"),
+}
 
 
 class CampaignForm(forms.Form):

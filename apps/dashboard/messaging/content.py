@@ -76,8 +76,8 @@ class BaseVariants(_FormSet):
         for fault in error.faults:
             form = by_language.get(fault.language)
             if form is not None and fault.field in form.fields:
-                place = _("Line %(line)s, column %(column)s") % {"line": fault.line, "column": fault.column + 1}
-                form.add_error(fault.field, f"{place}: {fault.message}")
+                facts = {"line": fault.line, "column": fault.column + 1, "message": fault.message}
+                form.add_error(fault.field, _("Line %(line)s, column %(column)s: %(message)s") % facts)
             else:
                 self.non_form_errors().append(f"{fault.language}: {fault.message}")
 
