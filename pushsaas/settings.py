@@ -315,6 +315,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "messaging.tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 1}},
     "operations.measure": {"task": "operations.measure", "schedule": 5.0, "options": {"expires": 5}},
     "audience.wake_imports": {"task": "audience.wake_imports", "schedule": 10.0, "options": {"expires": 10}},
+    "audience.forget_old_events": {
+        "task": "audience.forget_old_events",
+        "schedule": 900.0,
+        "options": {"expires": 900},
+    },
     "accounts.deliver_mail": {"task": "accounts.deliver_mail", "schedule": 30.0, "options": {"expires": 30}},
     "api.forget_idempotency_keys": {
         "task": "api.forget_idempotency_keys",
@@ -327,6 +332,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
 #: Seconds a worker may hold a chunk without renewing; longer than any provider's deadline. After a crash the deliveries
 #: in flight wait that long to be called unknown.
 SENDING_LEASE = env.number("SENDING_LEASE", 30)
+#: How many whole months of behaviour events are kept beside the current one.
+EVENT_MONTHS = env.number("EVENT_MONTHS", 13)
 #: Delivery providers of this installation's own: `name=package.module:callable`.
 PROVIDERS = env.words("PROVIDERS")
 

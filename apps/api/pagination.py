@@ -35,7 +35,7 @@ def page_of(item: type[serializers.BaseSerializer[Any]]) -> type[serializers.Bas
 
 def paginated(request: Request, queryset: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]]) -> Response:
     """One page of the rows, by descending primary key. Raises InvalidPage."""
-    limit, cursor = _limit(request), request.query_params.get("cursor")
+    limit, cursor = asked_limit(request), request.query_params.get("cursor")
     if cursor:
         queryset = queryset.filter(pk__lt=_position(cursor))
     rows: list[Model] = list(queryset.order_by("-pk")[: limit + 1])
@@ -43,7 +43,8 @@ def paginated(request: Request, queryset: QuerySet[Any], serializer: type[serial
     return Response({"data": serializer(rows[:limit], many=True).data, "next": following})
 
 
-def _limit(request: Request) -> int:
+def asked_limit(request: Request) -> int:
+    """Raises InvalidPage."""
     text = request.query_params.get("limit", str(DEFAULT_LIMIT))
     if text.isascii() and text.isdecimal() and len(text) < 6 and 1 <= int(text) <= MAX_LIMIT:
         return int(text)
@@ -53,5 +54,9 @@ def _limit(request: Request) -> int:
 def _position(cursor: str) -> int:
     position = ids.decode(_PREFIX, cursor)
     if position is None:
-        raise InvalidPage(fields={"cursor": [_("This is not a cursor that was given out.")]})
+        raise not_a_cursor()
     return position
+
+
+def not_a_cursor() -> InvalidPage:
+    return InvalidPage(fields={"cursor": [_("This is not a cursor that was given out.")]})

@@ -75,3 +75,17 @@ class DeviceInvalid(HouseError):
     category = Category.INVALID
     code = "device_invalid"
     default_message = _("This device cannot be registered as it is.")
+
+
+class EventInvalid(HouseError):
+    """`fields` names what is wrong; `details["problem"]` holds the machine code."""
+
+    category = Category.INVALID
+    code = "event_invalid"
+    default_message = _("This event cannot be recorded as it is.")
+
+
+class EventBatchTooLarge(HouseError):
+    category = Category.TOO_LARGE
+    code = "events_batch_too_large"
+    default_message = _("Send at most 1,000 events at a time.")

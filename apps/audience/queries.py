@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import connection
 from django.db.models import Func, TextField
 from django.utils.translation import gettext as _
 
 from apps.audience.errors import AudienceInvalid
-from apps.audience.models import Device, Segment, Subscriber, SubscriberQuerySet
+from apps.audience.events import EventPosition
+from apps.audience.models import BehaviourEvent, Device, Segment, Subscriber, SubscriberQuerySet
 from apps.audience.segment_query import condition
 from apps.audience.services.segments import read_rules
 from apps.audience.values import ValueProblem, read_external_id
@@ -100,3 +102,31 @@ def find_devices(*, application: Application, external_id: str = "", provider: s
     if external_id:
         found = found.filter(subscriber__external_id=external_id.replace("\0", ""))
     return found.filter(provider=provider.replace("\0", "")) if provider else found
+
+
+def timeline_of(
+    *, person: Subscriber, below: EventPosition | None = None, limit: int
+) -> tuple[list[BehaviourEvent], EventPosition | None]:
+    """The person's events, newest first, and where the next page starts. below: where the page before ended."""
+    events = list(BehaviourEvent.objects.of_person(person).newest_first(below=below)[: limit + 1])
+    return events[:limit], events[limit - 1].position if len(events) > limit else None
+
+
+def event_names(*, application: Application) -> list[str]:
+    """The names of events in use, sorted, at most 200. Walks from name to name through the index, not over events."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EVENT_NAMES, {"tenant": application.tenant_id, "application": application.pk})
+        return [name for (name,) in cursor.fetchall()]
+
+
+_EVENT_NAMES = """
+WITH RECURSIVE names AS (
+    (SELECT name FROM audience_event WHERE tenant_id = %(tenant)s AND application_id = %(application)s
+     ORDER BY name LIMIT 1)
+    UNION ALL
+    SELECT (SELECT next.name FROM audience_event AS next WHERE tenant_id = %(tenant)s
+            AND application_id = %(application)s AND next.name > names.name ORDER BY next.name LIMIT 1)
+    FROM names WHERE names.name IS NOT NULL
+)
+SELECT name FROM names WHERE name IS NOT NULL LIMIT 200
+"""

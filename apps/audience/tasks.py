@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from apps.audience.services.events import forget_old_events
 from apps.audience.services.intake import continue_import, wake_imports
 
 
@@ -15,3 +16,8 @@ def continue_import_task(tenant_id: int, import_id: int, **_unknown: object) -> 
 @shared_task(name="audience.wake_imports")
 def wake_imports_task(**_unknown: object) -> None:
     wake_imports()
+
+
+@shared_task(name="audience.forget_old_events")
+def forget_old_events_task(**_unknown: object) -> None:
+    forget_old_events()

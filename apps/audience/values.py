@@ -178,12 +178,16 @@ def check_attributes_size(attributes: Mapping[str, Any]) -> None:
         raise ValueProblem("attributes_too_large", "attributes")
 
 
+def is_name(value: object, longest: int) -> bool:
+    """1 to `longest` characters that can be stored, none of them a control character."""
+    return isinstance(value, str) and 0 < len(value) <= longest and not _CONTROL.search(value) and _is_text(value)
+
+
 def _attribute_name(name: object) -> str:
-    if not isinstance(name, str) or not 0 < len(name) <= MAX_ATTRIBUTE_NAME or _CONTROL.search(name):
-        raise ValueProblem("attribute_name_invalid", f"attributes.{str(name)[:MAX_ATTRIBUTE_NAME]}")
-    if not _is_text(name):
-        raise ValueProblem("attribute_name_invalid", "attributes")
-    return name
+    if not is_name(name, MAX_ATTRIBUTE_NAME):
+        spelled = str(name)[:MAX_ATTRIBUTE_NAME]
+        raise ValueProblem("attribute_name_invalid", f"attributes.{spelled}" if _is_text(spelled) else "attributes")
+    return str(name)
 
 
 def _attribute_value(name: str, value: Any) -> Any:

@@ -7,25 +7,12 @@ only makes the month it needs when it is missing, as after a long sleep of the i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date
 
 from django.db import connection
 
 from apps.core import clock
-
-_MONTHS_AHEAD = 3
-
-
-def month_of(instant: datetime | date) -> date:
-    return date(instant.year, instant.month, 1)
-
-
-def months_ahead(today: date) -> list[date]:
-    """This month and the next ones."""
-    months = [month_of(today)]
-    for _step in range(_MONTHS_AHEAD):
-        months.append(month_of(months[-1] + timedelta(days=32)))
-    return months
+from apps.core.months import months_ahead
 
 
 def open_months(months: Iterable[date]) -> None:

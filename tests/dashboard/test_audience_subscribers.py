@@ -12,6 +12,7 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.audience.models import Subscriber
+from apps.audience.services.events import record_events
 from apps.audience.services.subscribers import upsert_subscribers_in_bulk
 from apps.tenants.models import Application, Tenant
 from apps.tenants.permissions import Role
@@ -217,3 +218,19 @@ async def test_the_export_streams_under_asgi_too(tenant: Tenant, application: Ap
 
     assert response.is_async
     assert _rows(b"".join([piece async for piece in response.streaming_content])) == _EXPORTED
+
+
+def test_the_page_of_a_person_shows_events_and_older_ones_on_demand(
+    marketer: Client, tenant: Tenant, application: Application
+) -> None:
+    [person] = add(tenant, application, {"external_id": "ada"})
+    with tenant_scope(tenant):
+        events = [{"external_id": "ada", "name": f"step {n}", "properties": {"n": n}} for n in range(25)]
+        record_events(tenant=tenant, application=application, events=events)
+
+    page = marketer.get(f"/subscribers/{person.public_id}/")
+    older = marketer.get(f"/subscribers/{person.public_id}/events/", {"below": page.context["below"]})
+
+    assert [len(answer.context["events"]) for answer in (page, older)] == [20, 5]
+    assert b"Show older" in page.content
+    assert b"Show older" not in older.content

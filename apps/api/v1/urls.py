@@ -2,7 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from apps.api.v1 import api_keys, applications, campaigns, devices, messages, segments, subscribers, templates, usage
+from apps.api.v1 import (
+    api_keys,
+    applications,
+    campaigns,
+    devices,
+    events,
+    messages,
+    segments,
+    subscribers,
+    templates,
+    usage,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("me", applications.Me.as_view()),
@@ -11,6 +22,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("subscribers", subscribers.SubscriberList.as_view()),
     path("subscribers/bulk", subscribers.SubscriberBulk.as_view()),
     path("subscribers/<str:external_id>", subscribers.SubscriberDetail.as_view()),
+    path("subscribers/<str:external_id>/events", events.SubscriberEvents.as_view()),
+    path("events", events.EventList.as_view()),
     path("devices", devices.DeviceList.as_view()),
     path("devices/<str:device_id>", devices.DeviceDetail.as_view()),
     path("segments", segments.SegmentList.as_view()),

@@ -1,5 +1,6 @@
 """The people an application talks to, the groups they fall into, and the devices they are reached on."""
 
+from apps.audience.models.behaviour import BehaviourEvent, BehaviourEventKey
 from apps.audience.models.devices import REACHABLE, AddressKind, Device, Environment, Platform
 from apps.audience.models.people import (
     IMPORT_ACTIVE,
@@ -17,6 +18,8 @@ __all__ = [
     "IMPORT_FINAL",
     "REACHABLE",
     "AddressKind",
+    "BehaviourEvent",
+    "BehaviourEventKey",
     "Device",
     "Environment",
     "ImportJob",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.audience.errors import BatchTooLarge, SubscriberInvalid
-from apps.audience.models import Subscriber
+from apps.audience.models import BehaviourEvent, Subscriber
 from apps.audience.services.merging import Merged, merge_subscribers
 from apps.audience.values import SubscriberIn, ValueProblem, read_subscriber
 from apps.tenants.models import Application, Tenant
@@ -111,4 +111,6 @@ def erase_subscriber(*, tenant: Tenant, subscriber: Subscriber, actor: str) -> N
     actor: as in `record_audit`. Reports of imports may still quote the person; they go after 30 days.
     """
     Subscriber.objects.of(tenant).filter(pk=subscriber.pk).delete()
+    # Only now: the row's lock has waited for whoever was just recording events of this person.
+    BehaviourEvent.objects.of_person(subscriber).delete()
     record_audit(tenant=tenant, actor=actor, action="subscriber.erased", target=subscriber.public_id)

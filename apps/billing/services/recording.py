@@ -13,6 +13,7 @@ from apps.billing.meters import METERS, Aggregation
 from apps.billing.records import Result, UsageOutcome, UsageRecordIn, reason_against
 from apps.billing.services.periods import open_periods
 from apps.core import clock
+from apps.core.months import month_of
 from apps.tenants.models import Tenant
 
 #: Meters whose quantity is a level: the largest counts.
@@ -97,7 +98,7 @@ def _first_of_each(records: Iterable[UsageRecordIn]) -> dict[tuple[str, str], Us
 
 def _write(records: list[UsageRecordIn], tenant: Tenant) -> set[tuple[str, str]]:
     instants = [record.occurred_at for record in records]
-    partitions.open_months(partitions.month_of(instant) for instant in instants)
+    partitions.open_months(month_of(instant) for instant in instants)
     open_periods(min(instants), max(instants), tenant=tenant)
     now = clock.now()
     with connection.cursor() as cursor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
@@ -10,8 +12,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from apps.audience.events import EventPosition
 from apps.audience.models import Segment, Subscriber
-from apps.audience.queries import find_subscribers
+from apps.audience.queries import find_subscribers, timeline_of
 from apps.audience.services.subscribers import erase_subscriber, upsert_subscriber
 from apps.audience.values import timezones
 from apps.core.errors import HouseError
@@ -30,6 +33,7 @@ from apps.dashboard.forms import add_errors
 from apps.tenants.models import TenantQuerySet
 
 _PAGE = 50
+_EVENTS = 20
 
 
 @page("audience.read")
@@ -69,8 +73,23 @@ def export(request: DashboardRequest) -> HttpResponseBase:
 @require_safe
 def subscriber(request: DashboardRequest, public_id: str) -> HttpResponse:
     person = _people_of(request).access(public_id)
-    context = {"person": person, "attributes": rows_of(person.attributes)}
+    context = {"person": person, "attributes": rows_of(person.attributes), **_timeline(person)}
     return render(request, "dashboard/audience/subscriber.html", context)
+
+
+@page("audience.read")
+@require_safe
+def timeline(request: DashboardRequest, public_id: str) -> HttpResponse:
+    """A fragment: the events below the cursor `below`."""
+    person = _people_of(request).access(public_id)
+    below = EventPosition.decode(request.GET.get("below", ""))
+    return render(request, "dashboard/audience/_timeline.html", {"person": person, **_timeline(person, below)})
+
+
+def _timeline(person: Subscriber, below: EventPosition | None = None) -> dict[str, Any]:
+    events, following = timeline_of(person=person, below=below, limit=_EVENTS)
+    shown = [(event, rows_of(event.properties)) for event in events]
+    return {"events": shown, "below": following.encode() if following else ""}
 
 
 @page("audience.write")
