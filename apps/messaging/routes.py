@@ -7,6 +7,7 @@ it. What the network said about each device is kept beside that, and recorded wi
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,16 +16,18 @@ from datetime import datetime
 from django.conf import settings
 
 from apps.audience.models import REACHABLE, Device
-from apps.audience.services.device_health import clear_strikes, retire_devices, strike_devices
+from apps.audience.services.device_health import clear_strikes, restore_devices, retire_devices, strike_devices
 from apps.audience.services.devices import MAX_DEVICES, change_address
 from apps.core import clock
 from apps.messaging.models import Message
 from apps.messaging.slices import Slice
+from apps.providers import fuse
 from apps.providers.base import Endpoint, Outcome, Push, Result, Scope, Sender
 from apps.providers.credentials import open_credentials, pause_credential
 from apps.providers.registry import needs_of, open_provider
-from apps.tenants.models import Tenant
 from apps.tenants.scope import tenant_scope
+
+log = logging.getLogger(__name__)
 
 NO_DEVICE = "no_device"
 
@@ -41,11 +44,14 @@ class DeviceAnswer:
 @dataclass(frozen=True, slots=True)
 class Called:
     """outcomes: one per push of the slice. answers: one per device, if the route reaches devices. refused: public id of
-    a credential that the network refused -> the network's word."""
+    a credential that the network refused -> the network's word. disbelieved: credentials under which too many devices
+    were refused at once; what was said about those is not acted on.
+    """
 
     outcomes: Sequence[Outcome]
     answers: Sequence[DeviceAnswer] = field(default_factory=list)
     refused: Mapping[str, str] = field(default_factory=dict)
+    disbelieved: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,23 @@ def call_route(message: Message, made: Slice) -> Called:
         bound_to = target.push.endpoint.sender_key if target.push.endpoint else ""
         answers.append(DeviceAnswer(target.device_id, bound_to or current, outcome))
     combined = [combine(push.id, by_push[at]) for at, push in enumerate(made.pushes)]
-    return Called(combined, answers, _refused((answer.credential_id, answer.outcome) for answer in answers))
+    refused = _refused((answer.credential_id, answer.outcome) for answer in answers)
+    return Called(combined, answers, refused, _disbelieved(sender, made.route, answers))
+
+
+def _disbelieved(sender: Sender, route: str, answers: Sequence[DeviceAnswer]) -> frozenset[str]:
+    """Credentials whose fuse is blown by these answers (apps/providers/fuse.py)."""
+    by_credential: dict[str, list[Outcome]] = defaultdict(list)
+    for answer in answers:
+        by_credential[answer.credential_id].append(answer.outcome)
+    counted = {
+        id: fuse.count(
+            region=sender.region, name=f"{sender.application_id}:{route}:{id}", batch=fuse.refusals_in(outcomes),
+            now=clock.now(),
+        )
+        for id, outcomes in by_credential.items()
+    }  # fmt: skip
+    return frozenset(id for id, (window, usual) in counted.items() if fuse.is_blown(window, usual))
 
 
 def _refused(outcomes: Iterable[tuple[str, Outcome]]) -> dict[str, str]:
@@ -111,8 +133,9 @@ def _rank(outcome: Outcome) -> int:
     return 3 if outcome.scope is Scope.MESSAGE else 4
 
 
-def record_answers(*, tenant: Tenant, called: Called) -> None:
+def record_answers(*, message: Message, route: str, called: Called) -> None:
     """What the answers do to devices and credentials. In the transaction that records the slice."""
+    tenant = message.tenant
     accepted: list[int] = []
     refused: list[int] = []
     gone: dict[int, tuple[datetime, str]] = {}
@@ -120,6 +143,8 @@ def record_answers(*, tenant: Tenant, called: Called) -> None:
         outcome = answer.outcome
         if outcome.result is Result.ACCEPTED:
             accepted.append(answer.device_id)
+        elif answer.credential_id in called.disbelieved:
+            continue
         elif outcome.result is Result.UNREGISTERED:
             gone[answer.device_id] = (outcome.gone_at or clock.now(), outcome.reason)
         elif outcome.result is Result.REJECTED and outcome.scope is Scope.DEVICE:
@@ -134,6 +159,21 @@ def record_answers(*, tenant: Tenant, called: Called) -> None:
         retire_devices(tenant=tenant, gone=gone)
     for credential_id, reason in called.refused.items():
         pause_credential(tenant=tenant, credential_id=credential_id, reason=reason)
+    for credential_id in called.disbelieved:
+        _blow(message, route, credential_id)
+
+
+def _blow(message: Message, route: str, credential_id: str) -> None:
+    """Takes back what the network did to devices in the window, and sends nothing more with this credential."""
+    restored = restore_devices(
+        tenant=message.tenant, application=message.application, provider=route, since=clock.now() - fuse.WINDOW
+    )
+    log.error(
+        "push.fuse_blown tenant=%s route=%s credential=%s restored=%s",
+        message.tenant_id, route, credential_id, restored,
+    )  # fmt: skip
+    if credential_id:
+        pause_credential(tenant=message.tenant, credential_id=credential_id, reason="too_many_devices_refused")
 
 
 def _sender_for(message: Message, route: str, *, has_credentials: bool) -> Sender:

@@ -75,7 +75,8 @@ class _Chunk:
             called = self._call(made)
             with tenant_scope(self.claim.tenant_id):
                 self._record(made, called.outcomes)
-                record_answers(tenant=self.message.tenant, called=called)
+                if called.answers or called.refused:
+                    record_answers(message=self.message, route=made.route, called=called)
             made = self._next_slice(until)
 
     def _next_slice(self, until: float) -> Slice | None:

@@ -16,14 +16,14 @@ from apps.messaging.models import Delivery, Message
 from apps.messaging.routes import NO_DEVICE, combine
 from apps.messaging.sending import send_due_chunks
 from apps.messaging.services import accept_message
-from apps.providers import registry
+from apps.providers import fuse, registry
 from apps.providers.base import Needs, Outcome, Push, Result, Scope, Sender
 from apps.providers.credentials import ensure_vapid_credential
 from apps.providers.models import ProviderCredential
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("as_worker")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("as_worker", "clean_valkey")]
 
 Answers = dict[str, Callable[[Push], Outcome]]
 
@@ -175,6 +175,34 @@ def test_a_refused_credential_is_paused_and_the_message_waits(
     with tenant_scope(application.tenant):
         credential.refresh_from_db()
         assert (credential.paused_at is not None, credential.last_error) == (True, "InvalidProviderToken")
+
+
+def test_a_network_that_refuses_nearly_everybody_is_not_believed(
+    phones: type[Phones], sent: Callable[..., list[tuple[str, str]]], application: Application, devices: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(fuse, "ENOUGH", 6)
+    for address in devices:
+        phones.answers[address] = lambda push: Outcome(
+            push.id, Result.UNREGISTERED, Scope.DEVICE, "Unregistered", gone_at=clock.now()
+        )
+    sent()
+    assert _device(application, devices, "phone-0").retired_at is not None
+    with tenant_scope(application.tenant):
+        register_device(
+            tenant=application.tenant, application=application, external_id="person-0000",
+            device=DeviceIn("ios", "phone-9"),
+        )  # fmt: skip
+    for number in range(3):
+        with tenant_scope(application.tenant):
+            register_device(
+                tenant=application.tenant, application=application, external_id="person-0001",
+                device=DeviceIn("ios", f"more-{number}"),
+            )  # fmt: skip
+        phones.answers[f"more-{number}"] = phones.answers["phone-0"]
+    sent()
+    with tenant_scope(application.tenant):
+        assert not Device.objects.of(application.tenant_id).exclude(retired_at=None).exists()
 
 
 def test_a_new_address_is_kept_and_tried_again(

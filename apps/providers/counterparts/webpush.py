@@ -50,6 +50,8 @@ class PushService:
         return f"{self.origin}{path}"
 
     def take(self, incoming: Incoming) -> Outgoing:
+        if incoming.path == "/subscribe":  # what a browser does in its own way; the body is the applicationServerKey
+            return Outgoing(201, {"location": self.subscribe(incoming.body.decode())})
         if incoming.method == "DELETE":
             return self._cancel(incoming.path)
         path, headers = incoming.path, incoming.headers
