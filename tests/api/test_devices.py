@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from apps.core.encoding import from_base64url
 from tests.api.helpers import problem
 
 pytestmark = pytest.mark.django_db
@@ -95,3 +96,12 @@ def test_listing_takes_as_many_queries_for_three_as_for_one(
         api.post(_URL, {**_PHONE, "address": f"token-{number}"})
     with django_assert_max_num_queries(14):
         assert len(api.get(_URL).json()["data"]) == count
+
+
+def test_the_web_push_key_is_made_once_and_is_each_applications_own(api: APIClient, other_api: APIClient) -> None:
+    first, again = (api.get("/api/v1/web-push-key") for _ in range(2))
+    assert first.status_code == 200
+    assert first.json() == again.json()
+    assert len(from_base64url(first.json()["public_key"])) == 65
+    assert other_api.get("/api/v1/web-push-key").json() != first.json()
+    assert set(first.json()) == {"id", "public_key"}

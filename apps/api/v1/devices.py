@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.response import Response
@@ -13,6 +15,9 @@ from apps.audience.addresses import MAX_ADDRESS, DeviceIn
 from apps.audience.models import AddressKind, Device, Environment, Platform
 from apps.audience.queries import find_devices
 from apps.audience.services.devices import delete_device, move_device, register_device
+from apps.providers.base import Credential
+from apps.providers.credentials import WEBPUSH, ensure_vapid_credential, open_credentials
+from apps.providers.webpush.vapid import public_key_of
 
 _FILTERS = [
     OpenApiParameter("external_id", str, description="Only this person's."),
@@ -73,6 +78,32 @@ class DeviceBody(BodySerializer):
 
 class DeviceChanges(BodySerializer):
     external_id = serializers.CharField(help_text="Whose it is now.")
+
+
+class WebPushKeySerializer(serializers.Serializer[Credential]):
+    id = serializers.CharField(help_text="Send it back as `sender_key` of the devices that subscribe with this key.")
+    public_key = serializers.SerializerMethodField(help_text="What a page passes as `applicationServerKey`.")
+
+    def get_public_key(self, credential: Credential) -> str:
+        return public_key_of(credential.values["private_key"])
+
+
+class WebPushKey(ApiView):
+    permissions = {"GET": "audience.read"}
+
+    @extend_schema(operation_id="get_web_push_key", responses=WebPushKeySerializer)
+    def get(self, request: ApiRequest) -> Response:
+        """The key with which browsers subscribe to this application now. Made the first time it is asked for."""
+        ensure_vapid_credential(tenant=request.tenant, application=request.application, subject=_contact())
+        current, *_older = open_credentials(tenant=request.tenant, application=request.application, provider=WEBPUSH)
+        return Response(WebPushKeySerializer(current).data)
+
+
+def _contact() -> str:
+    """Whom push services may write to about this installation."""
+    if settings.PUBLIC_URL.startswith("https://"):
+        return str(settings.PUBLIC_URL)
+    return f"mailto:{parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}"
 
 
 class DeviceList(ApiView):

@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("subscribers/<str:external_id>", subscribers.SubscriberDetail.as_view()),
     path("subscribers/<str:external_id>/events", events.SubscriberEvents.as_view()),
     path("events", events.EventList.as_view()),
+    path("web-push-key", devices.WebPushKey.as_view()),
     path("devices", devices.DeviceList.as_view()),
     path("devices/<str:device_id>", devices.DeviceDetail.as_view()),
     path("segments", segments.SegmentList.as_view()),
