@@ -50,3 +50,15 @@ class BadRange(HouseError):
 
     ends_early: ClassVar = _("The range must end after it starts.")
     too_long: ClassVar = _("The range is longer than %(days)d days.")
+
+
+class BadMeter(HouseError):
+    """A meter of one's own has a name that is taken or cannot be, or adds up in no known way."""
+
+    category = Category.INVALID
+    code = "bad_meter"
+    default_message = _("The meter cannot be made like this.")
+
+    bad_name: ClassVar = _("Write lower-case words with dots between them, such as api.calls.")
+    taken: ClassVar = _("There is a meter of this name.")
+    too_many: ClassVar = _("There are at most %(count)d meters of one's own.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,10 +11,23 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Aggregation(StrEnum):
-    """How quantities of one meter combine over records and hours."""
+    """How the records of one meter combine.
+
+    COUNT: records, whatever their quantity. UNIQUE: different subjects. LATEST: the newest quantity, told by
+    `(occurred_at, source_key)`, in whatever order the records come. UNIQUE and LATEST cannot be added up over hours.
+    """
 
     SUM = "sum"
+    COUNT = "count"
     MAX = "max"
+    UNIQUE = "unique"
+    LATEST = "latest"
+
+
+#: What the sums by the hour know nothing of.
+APART = frozenset({Aggregation.UNIQUE, Aggregation.LATEST})
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}(\.[a-z0-9_]{1,30}){0,3}")
+MAX_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +41,7 @@ class Meter:
     aggregation: Aggregation
     title: str | Promise
     unit: str | Promise
-    counted: str | Promise
+    counted: str | Promise = ""
 
 
 MESSAGES_PUBLISHED = "messages.published"
@@ -77,3 +91,8 @@ METERS: dict[str, Meter] = {
         ),
     )
 }
+
+
+def is_meter_name(name: str) -> bool:
+    """Lower-case words with dots between: `api.calls`."""
+    return len(name) <= MAX_NAME and _NAME.fullmatch(name) is not None

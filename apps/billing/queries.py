@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from apps.billing.errors import BadRange
-from apps.billing.meters import METERS, Aggregation, Meter
+from apps.billing.meters import APART, METERS, Aggregation, Meter
 from apps.billing.models import BillingPeriod, Quota, UsageAlert
 from apps.billing.periods import start_of_day
 from apps.billing.pricing import Charge
 from apps.billing.rating import Rating, rate
+from apps.billing.services.own_meters import meters_of
 from apps.billing.services.periods import current_period
 from apps.tenants.models import Tenant
 
@@ -87,7 +88,7 @@ def standing_of(*, tenant: Tenant) -> Standing:
         raised.setdefault(alert.meter, []).append(alert.threshold)
     meters = tuple(
         MeterStanding(
-            meter=METERS[name],
+            meter=meter,
             used=quotas[name].used,
             reserved=quotas[name].reserved,
             included=quotas[name].included,
@@ -95,7 +96,7 @@ def standing_of(*, tenant: Tenant) -> Standing:
             charge=terms.charge_for(name),
             alerts=tuple(raised.get(name, [])),
         )
-        for name in METERS
+        for name, meter in meters_of(tenant=tenant).items()
         if name in quotas
     )
     return Standing(period, meters, rate(terms, {standing.meter.name: standing.used for standing in meters}))
@@ -119,26 +120,41 @@ GROUP BY 1, 2, 3 ORDER BY 2, 1, 3
 """
 
 
+#: Different subjects and newest quantities cannot be added up by the hour, so they are read from the raw records.
+_REPORT_APART = """
+SELECT meter, width_bucket(occurred_at, %(starts)s::timestamptz[]) AS bucket,
+       CASE WHEN %(by_application)s THEN application_id END AS application, count(DISTINCT subject),
+       (array_agg(quantity ORDER BY occurred_at DESC, source_key DESC))[1]
+FROM usage_event
+WHERE tenant_id = %(tenant)s AND meter = ANY(%(apart)s) AND occurred_at >= %(start)s AND occurred_at < %(end)s
+  AND (%(application)s::bigint IS NULL OR application_id = %(application)s)
+GROUP BY 1, 2, 3 ORDER BY 2, 1, 3
+"""
+
+
 def usage_report(
     *,
     tenant: Tenant,
     start: datetime,
     end: datetime,
     grain: Grain = Grain.DAY,
-    meters: Sequence[str] = tuple(METERS),
+    meters: Mapping[str, Meter] = METERS,
     application_id: int | None = None,
     by_application: bool = False,
 ) -> list[UsageFigure]:
     """Figures of `[start, end)` by time, meter and application; pieces without usage are left out.
 
-    Days are those of the tenant's zone, hours those of UTC. application_id: only this application (row number).
+    Days are those of the tenant's zone, hours those of UTC. meters: by name, some of `meters_of`. application_id: only
+    this application (row number).
     Raises BadRange.
     """
     starts = _starts(start, end, grain, ZoneInfo(tenant.timezone))
     bounds = [*starts, end]
+    apart = [name for name, meter in meters.items() if meter.aggregation in APART]
     arguments: dict[str, Any] = {
         "tenant": tenant.pk,
-        "meters": list(meters),
+        "meters": [name for name in meters if name not in apart],
+        "apart": apart,
         "start": start,
         "end": end,
         "first_hour": _hour_of(start),
@@ -149,14 +165,19 @@ def usage_report(
     }
     with connection.cursor() as cursor:
         cursor.execute(_REPORT, arguments)
-        return [
-            UsageFigure(meter, starts[bucket - 1], application, _quantity(meter, total, peak))
-            for meter, bucket, application, total, peak in cursor.fetchall()
-        ]
+        rows = cursor.fetchall()
+        if apart:
+            cursor.execute(_REPORT_APART, arguments)
+            rows = sorted([*rows, *cursor.fetchall()], key=lambda row: row[1])
+    return [
+        UsageFigure(name, starts[bucket - 1], application, _quantity(meters[name], added, single))
+        for name, bucket, application, added, single in rows
+    ]
 
 
-def _quantity(meter: str, total: int, peak: int) -> int:
-    return peak if METERS[meter].aggregation is Aggregation.MAX else total
+def _quantity(meter: Meter, added: int, single: int) -> int:
+    """added: the sum, or how many different. single: the largest, or the newest."""
+    return single if meter.aggregation in {Aggregation.MAX, Aggregation.LATEST} else added
 
 
 def _hour_of(instant: datetime) -> datetime:

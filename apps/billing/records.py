@@ -9,27 +9,36 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from apps.billing.meters import METERS
+from apps.billing.meters import METERS, Aggregation, Meter
 
 OLDEST = timedelta(days=35)
 AHEAD = timedelta(minutes=5)
 MAX_SOURCE_KEY = 200
+UNKNOWN_METER = "unknown_meter"
 MAX_QUANTITY = 2**53
 MAX_DIMENSIONS = 8
 MAX_DIMENSION_TEXT = 128
+MAX_SUBJECT = 128
 
 
 class Result(StrEnum):
     """What became of one record.
 
-    NEW was counted. DUP was counted before (success). CONFLICT has the identity of another record and was refused.
-    INVALID was refused, the reason says why.
+    NEW was counted. LATE was counted too, in a period that is over: it is billed as an adjustment. DUP was counted
+    before (success). CONFLICT has the identity of another record, UNMATCHED names no meter, INVALID is refused for the
+    reason given: none of the three was counted.
     """
 
     NEW = "new"
+    LATE = "late"
     DUP = "dup"
     CONFLICT = "conflict"
+    UNMATCHED = "unmatched"
     INVALID = "invalid"
+
+    @property
+    def is_counted(self) -> bool:
+        return self in {Result.NEW, Result.LATE, Result.DUP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class UsageRecordIn:
 
     source_key: the producer's own name of the fact; with tenant and meter its identity for ever. It holds no attempt
     number and no time of sending. quantity: whole units of the meter. application_id: row number, None for the tenant
-    as a whole. dimensions: few and small words to group by.
+    as a whole. dimensions: few and small words to group by. subject: who, for a meter of different subjects.
     """
 
     meter: str
@@ -47,6 +56,7 @@ class UsageRecordIn:
     occurred_at: datetime
     application_id: int | None = None
     dimensions: Mapping[str, str] = field(default_factory=dict)
+    subject: str = ""
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -54,7 +64,8 @@ class UsageRecordIn:
 
     @property
     def payload_hash(self) -> bytes:
-        return _fingerprint([self.quantity, self.application_id or 0, dict(self.dimensions)])
+        facts = [self.quantity, self.application_id or 0, dict(self.dimensions)]
+        return _fingerprint([*facts, self.subject] if self.subject else facts)
 
     @property
     def dimensions_hash(self) -> bytes:
@@ -74,10 +85,11 @@ def _fingerprint(value: object) -> bytes:
     return hashlib.blake2b(canonical, digest_size=16).digest()
 
 
-def reason_against(record: UsageRecordIn, *, now: datetime) -> str:
+def reason_against(record: UsageRecordIn, *, now: datetime, meters: Mapping[str, Meter] = METERS) -> str:
     """Why a record cannot be counted, as a code; empty when it can."""
-    if record.meter not in METERS:
-        return "unknown_meter"
+    meter = meters.get(record.meter)
+    if meter is None:
+        return UNKNOWN_METER
     if not 1 <= len(record.source_key) <= MAX_SOURCE_KEY or "\x00" in record.source_key:
         return "bad_source_key"
     if not 0 <= record.quantity <= MAX_QUANTITY:
@@ -86,7 +98,14 @@ def reason_against(record: UsageRecordIn, *, now: datetime) -> str:
         return "timestamp_without_zone"
     if not now - OLDEST <= record.occurred_at <= now + AHEAD:
         return "timestamp_out_of_range"
+    if not _subject_is_right(record.subject, meter):
+        return "bad_subject"
     return "" if _dimensions_are_small(record.dimensions) else "bad_dimensions"
+
+
+def _subject_is_right(subject: str, meter: Meter) -> bool:
+    needed = meter.aggregation is Aggregation.UNIQUE
+    return len(subject) <= MAX_SUBJECT and "\x00" not in subject and (bool(subject) or not needed)
 
 
 def _dimensions_are_small(dimensions: Mapping[str, str]) -> bool:

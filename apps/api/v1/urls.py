@@ -13,6 +13,7 @@ from apps.api.v1 import (
     subscribers,
     templates,
     usage,
+    usage_events,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -34,6 +35,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("applications", applications.ApplicationList.as_view()),
     path("applications/<str:application_id>", applications.ApplicationDetail.as_view()),
     path("usage", usage.Usage.as_view()),
+    path("usage/events", usage_events.UsageEvents.as_view()),
+    path("usage/meters", usage_events.MeterList.as_view()),
     path("templates", templates.TemplateList.as_view()),
     path("templates/<str:template_id>", templates.TemplateDetail.as_view()),
     path("messages", messages.MessageList.as_view()),

@@ -16,10 +16,11 @@ from rest_framework.response import Response
 
 from apps.api.base import ApiRequest, ApiView
 from apps.billing.errors import BadRange
-from apps.billing.meters import METERS
+from apps.billing.meters import Meter
 from apps.billing.money import major
 from apps.billing.periods import start_of_day
 from apps.billing.queries import Grain, MeterStanding, Standing, UsageFigure, standing_of, usage_report
+from apps.billing.services import meters_of
 from apps.core import clock
 from apps.core.errors import InvalidInput, NotFound
 from apps.tenants.models import Application
@@ -32,7 +33,7 @@ PARAMETERS = [
     OpenApiParameter("from", str, description=_BOUND + "Default: the start of the running period."),
     OpenApiParameter("to", str, description=_BOUND + "A day is included whole, an instant is not. Default: today."),
     OpenApiParameter("group_by", str, description=_GROUP_BY + " Default: `meter,day`."),
-    OpenApiParameter("meter", {"type": "string", "enum": list(METERS)}, description="Only this meter."),
+    OpenApiParameter("meter", str, description="Only this meter, of the house or of your own."),
     OpenApiParameter("application", str, description="Only this application (its decimal id)."),
 ]
 
@@ -99,7 +100,7 @@ class Usage(ApiView):
             "tenant": request.tenant,
             "start": start,
             "end": end,
-            "meters": _meters(asked),
+            "meters": _meters(asked, meters_of(tenant=request.tenant)),
             "application_id": _application(request),
         }
         figures = usage_report(grain=_grain(groups), by_application="application" in groups, **options)
@@ -129,13 +130,13 @@ def _grain(groups: list[str]) -> Grain:
     return next((grain for grain in (Grain.DAY, Grain.HOUR) if grain in groups), Grain.WHOLE)
 
 
-def _meters(asked: Mapping[str, str]) -> list[str]:
-    meter = asked.get("meter")
-    if not meter:
-        return list(METERS)
-    if meter not in METERS:
+def _meters(asked: Mapping[str, str], meters: dict[str, Meter]) -> dict[str, Meter]:
+    wanted = asked.get("meter")
+    if not wanted:
+        return meters
+    if wanted not in meters:
         raise InvalidInput(fields={"meter": [_("There is no such meter.")]})
-    return [meter]
+    return {wanted: meters[wanted]}
 
 
 def _application(request: ApiRequest) -> int | None:

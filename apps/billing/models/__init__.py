@@ -2,7 +2,16 @@
 
 from apps.billing.models.plans import BillingPeriod, Plan, PlanVersion, Subscription
 from apps.billing.models.quotas import Quota, UsageAlert
-from apps.billing.models.usage import ConnectionLevel, UnmatchedUsage, UsageEvent, UsageKey, UsageRollup, UsageSource
+from apps.billing.models.usage import (
+    ConnectionLevel,
+    TenantMeter,
+    UnmatchedUsage,
+    UsageEvent,
+    UsageKey,
+    UsageRollup,
+    UsageSource,
+    UsageSubject,
+)
 
 __all__ = [
     "BillingPeriod",
@@ -11,10 +20,12 @@ __all__ = [
     "PlanVersion",
     "Quota",
     "Subscription",
+    "TenantMeter",
     "UnmatchedUsage",
     "UsageAlert",
     "UsageEvent",
     "UsageKey",
     "UsageRollup",
     "UsageSource",
+    "UsageSubject",
 ]

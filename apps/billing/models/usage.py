@@ -10,7 +10,9 @@ from typing import ClassVar
 
 from django.db import models
 
+from apps.billing.meters import Aggregation, Meter
 from apps.core import clock
+from apps.core.models import TimestampedModel
 from apps.tenants.models import Tenant, TenantManager, TenantOwned
 
 
@@ -53,6 +55,7 @@ class UsageEvent(_UsageRow):
     #: Row number of the application; 0 when the record belongs to none.
     application_id = models.BigIntegerField(default=0)
     dimensions = models.JSONField(default=dict)
+    subject = models.CharField(max_length=128, default="", db_default="")
 
     objects: ClassVar[TenantManager[UsageEvent]] = TenantManager()
 
@@ -76,6 +79,45 @@ class UsageRollup(_UsageRow):
 
     class Meta:
         db_table = "usage_rollup"
+
+
+class UsageSubject(_UsageRow):
+    """Somebody was seen by a meter of different subjects in a period: exact, since a sketch cannot be billed."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "meter", "period_start", "subject")
+    period_start = models.DateTimeField()
+    subject = models.CharField(max_length=128)
+
+    objects: ClassVar[TenantManager[UsageSubject]] = TenantManager()
+
+    class Meta:
+        db_table = "usage_unique"
+
+
+class TenantMeter(TenantOwned, TimestampedModel):
+    """A meter of the tenant's own, for what its applications report. Its name and its way of adding up never change."""
+
+    name = models.CharField(max_length=64)
+    aggregation = models.CharField(max_length=8)
+    title = models.CharField(max_length=80)
+    unit = models.CharField(max_length=40)
+
+    objects: ClassVar[TenantManager[TenantMeter]] = TenantManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="a_meter_name_is_taken_once"),
+            models.CheckConstraint(
+                condition=models.Q(aggregation__in=[each.value for each in Aggregation]), name="aggregation_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def meter(self) -> Meter:
+        return Meter(self.name, Aggregation(self.aggregation), self.title, self.unit)
 
 
 class ConnectionLevel(TenantOwned):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import connection
 
 from apps.accounts.services.mail import send_mail
-from apps.billing.meters import METERS
 from apps.billing.models import Quota, UsageAlert
+from apps.billing.services.own_meters import meters_of
 from apps.tenants.models import Membership, Tenant
 from apps.tenants.permissions import Role
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
@@ -59,7 +59,7 @@ def _mail(tenant: Tenant, quota: Quota, threshold: int) -> None:
     """One letter for the highest threshold, to those who answer for the tenant."""
     facts: dict[str, str | int] = {
         "tenant": tenant.name,
-        "meter": str(METERS[quota.meter].title),
+        "meter": str(meters_of(tenant=tenant)[quota.meter].title),
         "threshold": threshold,
         "used": quota.used,
         "limit": quota.hard_limit or 0,

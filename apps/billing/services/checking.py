@@ -7,8 +7,9 @@ from typing import Any
 
 from django.db import connection
 
-from apps.billing.meters import METERS, Aggregation
+from apps.billing.meters import APART, Aggregation
 from apps.billing.models import UnmatchedUsage
+from apps.billing.services.own_meters import meters_of
 from apps.billing.services.periods import current_period
 from apps.core import valkey
 from apps.realtime import keys
@@ -45,14 +46,15 @@ class Telling:
 def tellings_of(*, tenant: Tenant) -> list[Telling]:
     """What the three say. They agree at every commit, unless the period starts inside an hour (zones off the hour)."""
     period = current_period(tenant=tenant)
-    levels = [meter.aggregation is Aggregation.MAX for meter in METERS.values()]
+    # Subjects and newest quantities have no sums by the hour that could disagree.
+    meters = [meter for meter in meters_of(tenant=tenant).values() if meter.aggregation not in APART]
     arguments: dict[str, Any] = {
         "tenant": tenant.pk,
         "period": period.pk,
         "start": period.starts_at,
         "end": period.ends_at,
-        "names": list(METERS),
-        "levels": levels,
+        "names": [meter.name for meter in meters],
+        "levels": [meter.aggregation is Aggregation.MAX for meter in meters],
     }
     with connection.cursor() as cursor:
         cursor.execute(_TELLINGS, arguments)

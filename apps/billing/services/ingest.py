@@ -16,7 +16,6 @@ from redis import Redis
 
 from apps.billing.models import UnmatchedUsage, UsageSource
 from apps.billing.plane import PlaneRecord, Unreadable, advance
-from apps.billing.records import Result
 from apps.billing.services.allowances import settle_allowance
 from apps.billing.services.levels import peaks_of
 from apps.billing.services.recording import record_usage
@@ -103,7 +102,7 @@ def _count(tenant_id: int, lines: list[_Entry]) -> None:
         usage = [part for record in records for part in record.usage(applications.get(record.application_id))]
         usage += peaks_of(records, applications, tenant=tenant)
         for part, outcome in zip(usage, record_usage(usage, tenant=tenant), strict=True):
-            if outcome.result in {Result.INVALID, Result.CONFLICT}:
+            if not outcome.result.is_counted:
                 source = f"{tenant_id}:{part.meter}:{part.source_key}"
                 _set_aside(source, outcome.reason or str(outcome.result), repr(part).encode())
 

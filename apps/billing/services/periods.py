@@ -11,7 +11,7 @@ from django.db import transaction
 from apps.billing.catalogue import FREE, current_version
 from apps.billing.errors import BadLimit
 from apps.billing.meters import METERS
-from apps.billing.models import BillingPeriod, Quota, Subscription, UsageAlert
+from apps.billing.models import BillingPeriod, Quota, Subscription, TenantMeter, UsageAlert
 from apps.billing.periods import Span, span_after, span_at
 from apps.core import clock
 from apps.tenants.models import Tenant
@@ -74,8 +74,12 @@ def _create(subscription: Subscription, span: Span) -> None:
     )
     Quota.objects.bulk_create(
         Quota(tenant_id=subscription.tenant_id, period=period, meter=meter, **_allowed(subscription, meter))
-        for meter in METERS
+        for meter in (*METERS, *_own_meters(subscription))
     )
+
+
+def _own_meters(subscription: Subscription) -> list[str]:
+    return list(TenantMeter.objects.of(subscription.tenant_id).order_by("pk").values_list("name", flat=True))
 
 
 def _allowed(subscription: Subscription, meter: str) -> dict[str, int | None]:

@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
 from apps.billing import partitions
-from apps.billing.meters import METERS, Aggregation
-from apps.billing.records import Result, UsageOutcome, UsageRecordIn, reason_against
+from apps.billing.meters import APART, METERS, Aggregation, Meter
+from apps.billing.models import BillingPeriod
+from apps.billing.records import UNKNOWN_METER, Result, UsageOutcome, UsageRecordIn, reason_against
+from apps.billing.services.apart import count_apart
+from apps.billing.services.own_meters import meters_of
 from apps.billing.services.periods import open_periods
 from apps.core import clock
 from apps.core.months import month_of
 from apps.tenants.models import Tenant
 
-#: Meters whose quantity is a level: the largest counts.
-_LEVELS = [meter.name for meter in METERS.values() if meter.aggregation is Aggregation.MAX]
+#: How long after its end a period takes records without calling them late.
+GRACE = timedelta(hours=1)
 
 #: `fresh` is the deduplication: a second writer of the same key waits in it for the first to commit or roll back. The
 #: raw records, the sums and the period's quotas are written from what it returned, so a repeat touches none of them.
 _WRITE = """
-WITH offered AS (
+WITH offered AS MATERIALIZED (
     SELECT * FROM unnest(
         %(meters)s::text[], %(keys)s::text[], %(hashes)s::bytea[], %(quantities)s::bigint[],
-        %(instants)s::timestamptz[], %(applications)s::bigint[], %(dimensions)s::jsonb[], %(dimension_hashes)s::bytea[]
-    ) AS record (meter, source_key, payload_hash, quantity, occurred_at, application_id, dimensions, dimensions_hash)
+        %(instants)s::timestamptz[], %(applications)s::bigint[], %(dimensions)s::jsonb[], %(dimension_hashes)s::bytea[],
+        %(subjects)s::text[]
+    ) WITH ORDINALITY AS record
+        (meter, source_key, payload_hash, quantity, occurred_at, application_id, dimensions, dimensions_hash,
+         subject, n)
 ), fresh AS (
     INSERT INTO usage_key (tenant_id, meter, source_key, payload_hash, first_seen_on)
     SELECT %(tenant)s, meter, source_key, payload_hash, %(today)s FROM offered ORDER BY meter, source_key
     ON CONFLICT DO NOTHING
     RETURNING meter, source_key
-), counted AS (
+), counted AS MATERIALIZED (
     SELECT offered.* FROM offered JOIN fresh USING (meter, source_key)
 ), stored AS (
     INSERT INTO usage_event
-        (tenant_id, meter, source_key, quantity, occurred_at, recorded_at, application_id, dimensions)
-    SELECT %(tenant)s, meter, source_key, quantity, occurred_at, %(now)s, application_id, dimensions FROM counted
+        (tenant_id, meter, source_key, quantity, occurred_at, recorded_at, application_id, dimensions, subject)
+    SELECT %(tenant)s, meter, source_key, quantity, occurred_at, %(now)s, application_id, dimensions, subject
+    FROM counted
 ), rolled AS (
     INSERT INTO usage_rollup AS rollup
         (tenant_id, meter, hour, application_id, dimensions_hash, dimensions, record_count, total, peak)
@@ -55,13 +63,14 @@ WITH offered AS (
            CASE WHEN meter = ANY(%(levels)s) THEN max(quantity) ELSE sum(quantity) END, 0, 0, 0
     FROM counted JOIN billing_billingperiod AS period
         ON period.tenant_id = %(tenant)s AND occurred_at >= starts_at AND occurred_at < ends_at
+    WHERE meter <> ALL(%(apart)s)
     GROUP BY 2, 3 ORDER BY 2, 3
     ON CONFLICT (tenant_id, period_id, meter) DO UPDATE SET used = CASE
         WHEN quota.meter = ANY(%(levels)s) THEN greatest(quota.used, excluded.used)
         ELSE quota.used + excluded.used
     END
 )
-SELECT meter, source_key FROM fresh
+SELECT coalesce(array_agg(n), '{}') FROM counted
 """
 
 
@@ -72,19 +81,21 @@ def record_usage(records: Sequence[UsageRecordIn], *, tenant: Tenant) -> list[Us
     once per transaction, because it holds the hour's sums until the commit. At most a few thousand records per call.
     """
     now = clock.now()
-    reasons = [reason_against(record, now=now) for record in records]
+    meters = METERS if all(record.meter in METERS for record in records) else meters_of(tenant=tenant)
+    reasons = [reason_against(record, now=now, meters=meters) for record in records]
     first = _first_of_each(record for record, reason in zip(records, reasons, strict=True) if not reason)
-    fresh = _write(list(first.values()), tenant) if first else set()
+    fresh = _write(list(first.values()), meters, tenant) if first else set()
     known = _known_hashes([identity for identity in first if identity not in fresh], tenant)
-    hashes = {identity: record.payload_hash for identity, record in first.items()} | known
+    over = _end_of_the_last_period(first.values(), now, tenant) if fresh else None
     outcomes = []
     for record, reason in zip(records, reasons, strict=True):
         if reason:
-            outcomes.append(UsageOutcome(Result.INVALID, reason))
+            outcomes.append(UsageOutcome(Result.UNMATCHED if reason == UNKNOWN_METER else Result.INVALID, reason))
         elif record.identity in fresh and record is first[record.identity]:
-            outcomes.append(UsageOutcome(Result.NEW))
+            outcomes.append(UsageOutcome(Result.LATE if over and record.occurred_at < over else Result.NEW))
         else:
-            same = record.payload_hash == hashes[record.identity]
+            known_hash = known.get(record.identity) or first[record.identity].payload_hash
+            same = record.payload_hash == known_hash
             outcomes.append(UsageOutcome(Result.DUP if same else Result.CONFLICT))
     return outcomes
 
@@ -96,16 +107,23 @@ def _first_of_each(records: Iterable[UsageRecordIn]) -> dict[tuple[str, str], Us
     return first
 
 
-def _write(records: list[UsageRecordIn], tenant: Tenant) -> set[tuple[str, str]]:
+def _write(records: list[UsageRecordIn], meters: Mapping[str, Meter], tenant: Tenant) -> set[tuple[str, str]]:
     instants = [record.occurred_at for record in records]
-    partitions.open_months(month_of(instant) for instant in instants)
+    partitions.open_months({month_of(instant) for instant in instants})
     open_periods(min(instants), max(instants), tenant=tenant)
     now = clock.now()
+    arguments: dict[str, Any] = {
+        "tenant": tenant.pk,
+        "now": now,
+        "today": now.date(),
+        "levels": [name for name, meter in meters.items() if meter.aggregation is Aggregation.MAX],
+        "apart": [name for name, meter in meters.items() if meter.aggregation in APART],
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _WRITE, {"tenant": tenant.pk, "now": now, "today": now.date(), "levels": _LEVELS, **_columns(records)}
-        )
-        return {(meter, source_key) for meter, source_key in cursor.fetchall()}
+        cursor.execute(_WRITE, arguments | _columns(records))
+        fresh = [records[n - 1] for n in cursor.fetchone()[0]]
+    count_apart(fresh, meters, tenant=tenant)
+    return {record.identity for record in fresh}
 
 
 def _columns(records: list[UsageRecordIn]) -> dict[str, list[Any]]:
@@ -118,7 +136,16 @@ def _columns(records: list[UsageRecordIn]) -> dict[str, list[Any]]:
         "applications": [record.application_id or 0 for record in records],
         "dimensions": [json.dumps(dict(record.dimensions), sort_keys=True) for record in records],
         "dimension_hashes": [record.dimensions_hash for record in records],
+        "subjects": [record.subject for record in records],
     }
+
+
+def _end_of_the_last_period(records: Iterable[UsageRecordIn], now: datetime, tenant: Tenant) -> datetime | None:
+    """The instant before which every period is over, its grace too; asked only when a record is that old."""
+    if min(record.occurred_at for record in records) > now - GRACE:
+        return None
+    over = BillingPeriod.objects.of(tenant).filter(ends_at__lte=now - GRACE).order_by("-ends_at")
+    return over.values_list("ends_at", flat=True).first()
 
 
 def _known_hashes(identities: list[tuple[str, str]], tenant: Tenant) -> dict[tuple[str, str], bytes]:

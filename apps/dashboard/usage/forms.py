@@ -8,8 +8,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing.meters import METERS
 from apps.billing.queries import LONGEST
+from apps.billing.services import meters_of
 from apps.dashboard.access import DashboardRequest
 
 _EARLIEST = date(2000, 1, 1)
@@ -28,10 +28,11 @@ class UsageFilter(forms.Form):
         # The days are always shown: what was not asked for is the running period.
         days = {"start": first.isoformat(), "end": last.isoformat()}
         super().__init__({**days, **{name: value for name, value in request.GET.items() if value}})
+        self.meters = meters_of(tenant=request.tenant)
         applications = [(application.public_id, application.name) for application in request.applications]
         application, meter = self.fields["application"], self.fields["meter"]
         application.choices = [("", _("All applications")), *applications]  # type: ignore[attr-defined]
-        meter.choices = [("", _("All meters")), *((m.name, m.title) for m in METERS.values())]  # type: ignore[attr-defined]
+        meter.choices = [("", _("All meters")), *((m.name, m.title) for m in self.meters.values())]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         cleaned = {**self.cleaned_data}

@@ -13,10 +13,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.billing.meters import METERS, Aggregation, Meter
+from apps.billing.meters import Aggregation, Meter
 from apps.billing.queries import Grain, UsageFigure, span_of_days, usage_report
 from apps.dashboard.charts import Bar, bar_chart
 from apps.tenants.models import Application, Tenant
+
+#: Meters whose days do not add up to a total: the largest day stands for all.
+_LEVELS = frozenset({Aggregation.MAX, Aggregation.UNIQUE, Aggregation.LATEST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Asked:
             start=start,
             end=end,
             grain=grain,
-            meters=[meter.name for meter in self.meters],
+            meters={meter.name: meter for meter in self.meters},
             application_id=self.application.pk if self.application else None,
             by_application=by_application,
         )
@@ -84,12 +87,12 @@ def report_of(asked: Asked) -> Report:
     }
     by_meter = {meter.name: [found.get((meter.name, day), 0) for day in asked.days] for meter in asked.meters}
     rows = [DayRow(day, list(values)) for day, *values in zip(asked.days, *by_meter.values(), strict=True)]
-    charts = [_chart(meter, asked.days, by_meter[meter.name]) for meter in asked.meters]
+    charts = [_chart(number, meter, asked.days, by_meter[meter.name]) for number, meter in enumerate(asked.meters)]
     return Report(charts, rows[::-1])
 
 
-def _chart(meter: Meter, days: list[date], values: list[int]) -> MeterChart:
-    total = max(values) if meter.aggregation is Aggregation.MAX else sum(values)
+def _chart(number: int, meter: Meter, days: list[date], values: list[int]) -> MeterChart:
+    total = max(values) if meter.aggregation in _LEVELS else sum(values)
     bars = [
         Bar(date_format(day, "MONTH_DAY_FORMAT"), value, f"{date_format(day)}: {intcomma(value)}")
         for day, value in zip(days, values, strict=True)
@@ -97,17 +100,18 @@ def _chart(meter: Meter, days: list[date], values: list[int]) -> MeterChart:
     description = ngettext(
         "%(count)d day, at most %(most)s on one day.", "%(count)d days, at most %(most)s on one day.", len(days)
     ) % {"count": len(days), "most": intcomma(max(values))}
-    series = 1 + list(METERS).index(meter.name) % 4
+    series = 1 + number % 4
     return MeterChart(meter, total, bar_chart(bars, title=str(meter.title), description=description, series=series))
 
 
 def csv_rows(asked: Asked, applications: Sequence[Application]) -> Iterator[list[str]]:
     """A header, then one row per day, meter and application with usage, oldest first."""
     names = {application.pk: application for application in applications}
+    meters = {meter.name: meter for meter in asked.meters}
     yield [_("day"), _("meter"), _("unit"), _("application id"), _("application"), _("quantity")]
     for figure in asked.figures(Grain.DAY, by_application=True):
         application = names.get(figure.application_id or 0)
-        meter = METERS[figure.meter]
+        meter = meters[figure.meter]
         yield [
             figure.at.astimezone(asked.zone).date().isoformat(),
             meter.name,

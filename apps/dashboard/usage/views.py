@@ -8,7 +8,6 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from apps.billing.meters import METERS
 from apps.billing.queries import Standing, standing_of
 from apps.core import clock
 from apps.dashboard.access import DashboardRequest, page
@@ -33,7 +32,7 @@ def _asked(request: DashboardRequest, form: UsageFilter) -> Asked:
         first=chosen["start"],
         last=chosen["end"],
         application=owned.access(chosen["application"]) if chosen["application"] else None,
-        meters=[METERS[chosen["meter"]]] if chosen["meter"] else list(METERS.values()),
+        meters=[form.meters[chosen["meter"]]] if chosen["meter"] else list(form.meters.values()),
     )
 
 
