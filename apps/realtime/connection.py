@@ -39,7 +39,7 @@ class Connection:
 
     __slots__ = (
         "application", "client", "client_events", "engine", "frames", "is_closing", "last_received", "pinged_at",
-        "since", "socket_id", "subscriptions", "user_data", "user_id",
+        "since", "socket_id", "subscriptions", "user_data", "user_id", "wants_positions",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, application: LiveApplication, frames: Frames, client: str) -> None:
@@ -53,6 +53,8 @@ class Connection:
         self.last_received = time.monotonic()
         self.pinged_at: float | None = None
         self.is_closing = False
+        #: Every subscription carries positions, whether it asks for them or not.
+        self.wants_positions = False
 
     def send(self, json: bytes) -> None:
         self.frames.write(frame(json))

@@ -15,8 +15,10 @@ from apps.realtime.broker import Broker
 from apps.realtime.cluster.membership import Membership
 from apps.realtime.cluster.presence import Member
 from apps.realtime.connection import Subscription
+from apps.realtime.continuity import Continuity
 from apps.realtime.counts import CountBoard
 from apps.realtime.errors import AllowanceSpent, AllowanceUnavailable
+from apps.realtime.history import ChannelLogs
 from apps.realtime.hooks import Hook, Hooks
 from apps.realtime.hub import Hub, LiveChannel
 from apps.realtime.link import CommandFailed, Lines, LinkLost, forget
@@ -44,7 +46,9 @@ class Engine:
         self.region, self.registry = region, registry
         self.lines = Lines(url, scripts.loads())
         self.broker = Broker(url, on_messages=self._received, on_rebuilt=self._rebuilt)
-        self.hub = Hub()
+        self.continuity = Continuity(self)
+        self.hub = Hub(self.continuity.gap)
+        self.logs = ChannelLogs(self.lines)
         self.applications: dict[str, LiveApplication] = {}
         self.publications = Publications(self.lines)
         self.counts = CountBoard(self)
@@ -64,12 +68,14 @@ class Engine:
         await self.membership.start()
         await self.broker.start()
         await asyncio.shield(self.broker.subscribe(_REGISTRY_CHANGED))
+        await self.continuity.start()
         await self.probe.start()
         self.upkeep.start()
 
     async def stop(self) -> None:
         """For an engine without connections. Counts what is left, gives back allowances and the identity."""
         self.upkeep.stop()
+        self.continuity.stop()
         for task in self._tasks:
             task.cancel()
         try:
@@ -154,6 +160,7 @@ class Engine:
 
     def _rebuilt(self) -> None:
         """Messages may have been missed while the broker was away."""
+        self.continuity.rebuilt()
         self.registry.changed()
         for application_id in list(self.applications):
             self._spawn_refresh(application_id)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Iterator
 
 from apps.realtime.bridge import Bridge
+from apps.realtime.closings import close_spread
 from apps.realtime.connection import Connection
 from apps.realtime.engine import Engine
 from apps.realtime.protocol import closing
@@ -53,18 +53,11 @@ class Plane:
                 yield from application.connections.values()
 
     async def drain(self, window: float) -> None:
-        """Closes every connection with `reconnect now`, spread evenly over so many seconds, then stops the engines.
-
-        pusher-js comes back within a round trip and without jitter, so the spread is what protects the other nodes.
-        """
+        """Closes every connection with `reconnect now`, spread over so many seconds, then stops the engines."""
         self.is_draining = True
         leaving = list(self.connections())
         log.info("plane.draining connections=%d window=%s", len(leaving), window)
-        step = max(1, math.ceil(len(leaving) / max(1.0, window * 20)))
-        for start in range(0, len(leaving), step):
-            for connection in leaving[start : start + step]:
-                connection.close(closing.RECONNECT)
-            await asyncio.sleep(min(0.05, window))
+        await close_spread(leaving, closing.RECONNECT, window=window)
         await self._wait_until_empty(5.0)
         await self.stop()
 

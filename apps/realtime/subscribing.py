@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from apps.realtime import keys
+from apps.realtime import resuming
 from apps.realtime.cluster.presence import ChannelFull, Member
 from apps.realtime.protocol import channels, closing, messages, signing
 from apps.realtime.protocol.messages import BadMessage, ClientMessage
-from apps.realtime.protocol.publications import unpacked
+from apps.realtime.protocol.publications import Publication, marked
+from apps.realtime.resuming import Resumed, Wanted
 
 if TYPE_CHECKING:
     from apps.realtime.connection import Connection, Subscription
+    from apps.realtime.history import LogState
     from apps.realtime.hub import LiveChannel
 
 #: Of one connection.
@@ -36,16 +38,18 @@ class _Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What the client asks for. channel_data: exactly as received, because it is signed that way."""
+    """What the client asks for. channel_data: exactly as received, because it is signed that way. position: None for
+    plain protocol 7."""
 
     channel: str
     auth: object
     channel_data: str | None
+    position: Wanted | None
 
 
 async def subscribe(connection: Connection, message: ClientMessage) -> None:
     """Raises BadMessage, LinkLost, CommandFailed."""
-    wish = _wish(messages.fields_of(message))
+    wish = _wish(messages.fields_of(message), connection)
     try:
         _check_name(connection, wish.channel)
         kind = channels.kind_of(wish.channel)
@@ -56,7 +60,7 @@ async def subscribe(connection: Connection, message: ClientMessage) -> None:
         if subscription is not None:
             await _acknowledge_again(connection, subscription)
         else:
-            await _subscribe(connection, wish.channel, member)
+            await _subscribe(connection, wish, member)
     except _Refused as refused:
         connection.engine.note_error(
             connection.application, refused.message, refused.status, connection.socket_id, wish.channel
@@ -64,13 +68,14 @@ async def subscribe(connection: Connection, message: ClientMessage) -> None:
         connection.send(messages.subscription_error(wish.channel, refused.kind, refused.message, refused.status))
 
 
-def _wish(fields: dict[str, Any]) -> _Wish:
+def _wish(fields: dict[str, Any], connection: Connection) -> _Wish:
     channel, channel_data = fields.get("channel"), fields.get("channel_data")
     if not isinstance(channel, str):
         raise BadMessage("pusher:subscribe needs a channel")
     if channel_data is not None and not isinstance(channel_data, str):
         raise BadMessage("channel_data must be a string")
-    return _Wish(channel, fields.get("auth"), channel_data)
+    position = resuming.wanted(fields, always=connection.wants_positions)
+    return _Wish(channel, fields.get("auth"), channel_data, position)
 
 
 def _check_name(connection: Connection, name: str) -> None:
@@ -108,32 +113,72 @@ def _member(connection: Connection, wish: _Wish) -> Member:
     return Member(user_id, info)
 
 
-async def _subscribe(connection: Connection, name: str, member: Member | None) -> None:
-    engine, application = connection.engine, connection.application
-    channel = engine.open_channel(application, name)
+async def _subscribe(connection: Connection, wish: _Wish, member: Member | None) -> None:
+    engine, name = connection.engine, wish.channel
+    channel = engine.open_channel(connection.application, name)
     channel.wait(connection.socket_id)
+    joined = None
     try:
         # Nothing is read before the broker has confirmed, or what is published in between would be missed.
         await asyncio.shield(engine.broker.subscribe(channel.topic))
         await engine.count_subscribers(channel)
-        cached = await _cached(connection, channel)
         roster, sequence = await _join(connection, channel, member)
+        joined = member
+        if wish.position is None or name.startswith("#"):
+            state, resumed = await _standing(connection, channel), None
+        else:
+            state, resumed = None, await resuming.resume(connection, channel, wish.position)
     except BaseException:
-        _drop(connection, channel)
+        _undo(connection, channel, joined)
         raise
     # From here to the end nothing waits: the event loop is the lock.
     if connection.is_closing:
         _undo(connection, channel, member)
         return
     connection.subscriptions[name] = engine.subscription(channel, member)
-    connection.send(messages.subscription_succeeded(name, roster))
+    ack = messages.subscription_succeeded(name, roster)
+    if resumed is not None:
+        _go_on(connection, channel, resumed, ack, sequence)
+    else:
+        _begin(connection, channel, state, ack, sequence)
+
+
+async def _standing(connection: Connection, channel: LiveChannel) -> LogState | None:
+    """Read by the first subscriber here, so that a later gap shows; by all of a cache channel. Others: None."""
+    if channel.name.startswith("#") or (channel.mark is not None and not channel.kind.is_cached):
+        return None
+    state = await connection.engine.logs.read(channel.application_id, channel.name)
+    channel.stands_at(state.mark)
+    return state
+
+
+def _begin(connection: Connection, channel: LiveChannel, state: LogState | None, ack: bytes, sequence: int) -> None:
+    """A plain subscription."""
+    connection.send(ack)
     seen = ""
-    if channel.kind.is_cached:
-        seen = _replay(connection, channel, cached)
-        if not cached:
-            connection.engine.missed(channel)
+    if channel.kind.is_cached and state is not None:
+        seen = state.cached.id if state.cached else ""
+        _replay(connection, channel, state.cached)
     if not channel.go_live(connection.socket_id, connection.frames.write, sequence=sequence, seen=seen):
         connection.close(closing.TOO_SLOW)
+
+
+def _go_on(connection: Connection, channel: LiveChannel, resumed: Resumed, ack: bytes, sequence: int) -> None:
+    """A subscription with positions: the ack says where it starts, then come the publications after that."""
+    connection.send(marked(ack, resumed.start, recovered=resumed.recovered))
+    if resumed.replay:
+        connection.frames.write(resumed.replay)
+        channel.counters.delivered += resumed.count
+        channel.counters.bytes += len(resumed.replay)
+    elif channel.kind.is_cached and resumed.brings_nothing:
+        _replay(connection, channel, resumed.cached)
+    channel.go_live_from(connection.socket_id, connection.frames.write, resumed.end, sequence=sequence)
+
+
+def _replay(connection: Connection, channel: LiveChannel, cached: Publication | None) -> None:
+    if cached is None:
+        connection.engine.missed(channel)
+    connection.send(cached.json if cached else messages.cache_miss(channel.name))
 
 
 async def _join(connection: Connection, channel: LiveChannel, member: Member | None) -> tuple[str, int]:
@@ -152,29 +197,13 @@ async def _join(connection: Connection, channel: LiveChannel, member: Member | N
     return roster.as_json(), roster.sequence
 
 
-async def _cached(connection: Connection, channel: LiveChannel) -> bytes | None:
-    if not channel.kind.is_cached:
-        return None
-    name = keys.cached(channel.application_id, channel.name)
-    value: bytes | None = await connection.engine.lines.call("GET", name)
-    return value
-
-
-def _replay(connection: Connection, channel: LiveChannel, cached: bytes | None) -> str:
-    """Sends the cached event, or says that there is none; its id, so that it is not delivered twice."""
-    if cached is None:
-        connection.send(messages.cache_miss(channel.name))
-        return ""
-    publication = unpacked(b"- " + cached)
-    connection.send(publication.json)
-    return publication.id
-
-
 async def _acknowledge_again(connection: Connection, subscription: Subscription) -> None:
     channel, roster = subscription.channel, "{}"
     if subscription.member_id is not None:
         roster = await connection.engine.roster(channel)
-    connection.send(messages.subscription_succeeded(channel.name, roster))
+    ack, mark = messages.subscription_succeeded(channel.name, roster), channel.mark
+    is_positioned = connection.socket_id in channel.positioned and mark is not None
+    connection.send(marked(ack, mark) if is_positioned and mark is not None else ack)
 
 
 def leave(connection: Connection, subscription: Subscription) -> None:

@@ -87,6 +87,7 @@ class Upkeep:
         self._engine.counts.tick()
         self.check_liveness(time.monotonic())
         await self._engine.probe.tick()
+        await self._engine.continuity.tick()
         metrics.BROKER_SILENCE.set(self._engine.probe.silence)
         metrics.PROBE_TIMEOUTS.set(self._engine.probe.timeouts)
 

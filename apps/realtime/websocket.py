@@ -50,7 +50,7 @@ async def serve(plane: Plane, scope: Scope, receive: Receive, send: Send) -> Non
     except (LinkLost, CommandFailed, OSError):
         await _end(frames, closing.OVER_CAPACITY, receive)
         return
-    await _serve_admitted(engine, record, frames, _client(scope), receive)
+    await _serve_admitted(engine, record, frames, scope, receive)
 
 
 async def _application(plane: Plane, scope: Scope) -> ApplicationRecord:
@@ -91,10 +91,12 @@ async def _end(frames: Frames, why: Close, receive: Receive) -> None:
 
 
 async def _serve_admitted(
-    engine: Engine, record: ApplicationRecord, frames: Frames, client: str, receive: Receive
+    engine: Engine, record: ApplicationRecord, frames: Frames, scope: Scope, receive: Receive
 ) -> None:
-    application = engine.application(record)
+    application, query = engine.application(record), dict(query_pairs(scope.get("query_string", b"")))
+    client = _client(query)
     connection = Connection(engine, application, frames, client)
+    connection.wants_positions = query.get("positions") == "true"
     application.add(connection)
     metrics.CONNECTIONS.inc()
     frames.accept_writes(MAX_QUEUED_BYTES, lambda: _too_slow(application, connection))
@@ -130,6 +132,5 @@ def _too_slow(application: LiveApplication, connection: Connection) -> None:
     connection.close(closing.TOO_SLOW)
 
 
-def _client(scope: Scope) -> str:
-    query = dict(query_pairs(scope.get("query_string", b"")))
+def _client(query: Mapping[str, str]) -> str:
     return f"{query.get('client', '')} {query.get('version', '')}".strip()[:80]

@@ -25,6 +25,7 @@ TERMINATED = Close(4009, "Connection was terminated by the application")
 OVER_CAPACITY = Close(4100, "Over capacity; come back in a moment")
 TOO_SLOW = Close(4100, "Connection reads too slowly; messages were dropped")
 RECONNECT = Close(4200, "Reconnect now")
+MESSAGES_LOST = Close(4200, "Messages were lost; reconnect and load the current state")
 NO_PONG = Close(4201, "Pong was not received in time")
 
 #: Codes of `pusher:error` events; as events they never close a client. The first two are Pusher's, the others ours.

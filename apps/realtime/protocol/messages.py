@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from apps.realtime.protocol.publications import Mark, marked
+
 PROTOCOL = 7
 OLDEST_PROTOCOL = 5
 MAX_EVENT_NAME = 200
@@ -82,6 +84,16 @@ def connection_established(socket_id: str, activity_timeout: int) -> bytes:
 
 def subscription_succeeded(channel: str, data: str = "{}") -> bytes:
     return event("pusher_internal:subscription_succeeded", data, channel)
+
+
+def messages_lost(channel: str, mark: Mark) -> bytes:
+    """Ours: publications before this place are gone for good; the subscription goes on from here."""
+    return marked(event("pusher:messages_lost", "{}", channel), mark, recovered=False)
+
+
+def position(channel: str, mark: Mark) -> bytes:
+    """Ours: the log went on by a publication that this connection is excluded from."""
+    return marked(event("pusher_internal:position", "{}", channel), mark)
 
 
 def subscription_error(channel: str, kind: str, message: str, status: int) -> bytes:

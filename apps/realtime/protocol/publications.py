@@ -30,6 +30,17 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a log and the id of what stands there ("" = unknown): what a client needs to resume."""
+
+    position: Position
+    id: str = ""
+
+
+NOWHERE = Mark(Position("", 0))
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
     """position: None when the channel keeps no log of it. sequence: of a MEMBER message, its place among them.
     excluded: the socket id that must not get it. json: the finished event message."""
@@ -40,6 +51,10 @@ class Publication:
     kind: Topic
     json: bytes
     sequence: int = 0
+
+    @property
+    def mark(self) -> Mark:
+        return Mark(self.position, self.id) if self.position is not None else NOWHERE
 
 
 def packed(publication_id: str, excluded: str, kind: Topic, json: bytes) -> bytes:
@@ -69,6 +84,12 @@ def with_position(publication: Publication) -> bytes:
     """The event JSON with message id, offset and epoch spliced in, for clients that asked for them."""
     if publication.position is None:
         return publication.json
-    position = publication.position
-    tail = f',"message_id":"{publication.id}","epoch":"{position.epoch}","offset":{position.offset}}}'
-    return publication.json[:-1] + tail.encode()
+    return marked(publication.json, publication.mark)
+
+
+def marked(json: bytes, mark: Mark, *, recovered: bool | None = None) -> bytes:
+    """A finished JSON object with a place spliced in. Ids and epochs are ours: nothing in them needs escaping."""
+    tail = f',"message_id":"{mark.id}","epoch":"{mark.position.epoch}","offset":{mark.position.offset}'
+    if recovered is not None:
+        tail += f',"recovered":{str(recovered).lower()}'
+    return json[:-1] + tail.encode() + b"}"
