@@ -96,6 +96,7 @@ def test_data_travels_as_texts(provider: FcmProvider, google: GoogleService) -> 
     shown = Notification("x", "y", data={"cart": [1, 2]})
     assert _words(provider.send([make_push(1, Endpoint("t"), notification=shown)])) == [ACCEPTED]
     assert json.loads(google.taken[0]["data"]["data"]) == {"cart": [1, 2]}
+    assert google.taken[0]["data"]["sent_at"] == SENT_AT.isoformat()
 
 
 def test_a_push_that_shows_nothing_has_no_notification(provider: FcmProvider, google: GoogleService) -> None:

@@ -62,7 +62,9 @@ def collapse_key_of(push: Push) -> str:
 def _data(push: Push) -> dict[str, str]:
     """Text by text, as FCM has it: what is not a text travels as JSON. `msg_id` lets the app drop a repeat."""
     members = {name: value for name, value in members_of(push).items() if name not in _IN_NOTIFICATION and value}
-    texts = {name: value if isinstance(value, str) else orjson.dumps(value).decode() for name, value in members.items()}
+    texts = {name: orjson.dumps(value).decode() for name, value in members.items() if not isinstance(value, str)}
+    texts |= {name: value for name, value in members.items() if isinstance(value, str)}
+    texts["sent_at"] = push.sent_at.isoformat()
     texts["msg_id"] = texts.pop("id")
     return texts
 
