@@ -268,18 +268,24 @@ REST_FRAMEWORK = {
 }
 #: Token buckets of the REST API: capacity in requests, refill per second. The tenant's holds all its keys together.
 API_RATE_LIMITS = {"key": (600, 60), "tenant": (1_200, 120)}
+#: The same for `/api/oauth/`: of one client from one network, and of a network with all clients it names.
+OAUTH_RATE_LIMITS = {"client": (30, 0.5), "network": (120, 2)}
 SPECTACULAR_SETTINGS = {
     "TITLE": "pushsaas REST API",
     "VERSION": "1",
     "DESCRIPTION": (
-        "Every call carries `Authorization: Bearer <API key>`, and speaks for the application of that key. "
+        "Every call carries `Authorization: Bearer <API key or OAuth 2.0 access token>`, and speaks for the "
+        "application of that key or client. "
         "Errors are problem+json with a stable `code`. Lists are pages: pass `next` as `cursor`. "
         "A POST with an `Idempotency-Key` is done once, however often it is repeated."
     ),
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": False,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
-    "APPEND_COMPONENTS": {"securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer"}}},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.api.schema.add_security_schemes",
+    ],
 }
 
 # --- Celery: an envelope carrier. Business time lives in PostgreSQL, so a lost or repeated task is harmless.
@@ -326,6 +332,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 900.0,
         "options": {"expires": 900},
     },
+    "tenants.forget_expired_tokens": {
+        "task": "tenants.forget_expired_tokens",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "accounts.sweep": {"task": "accounts.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
@@ -347,6 +358,7 @@ LOGGING = {
         "django.db.backends": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
+        "oauthlib": {"level": "WARNING"},  # below that it writes tokens down
     },
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -39,8 +39,9 @@ ACROSS_TENANTS = {
     "apps/messaging/reconciling.py": 1,
     "apps/messaging/upkeep.py": 2,
     "apps/operations/management/commands/check_billing.py": 1,
-    "apps/tenants/queries.py": 3,
+    "apps/tenants/queries.py": 5,
     "apps/tenants/services/invitations.py": 1,
+    "apps/tenants/services/oauth_clients.py": 1,
 }
 
 

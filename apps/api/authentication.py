@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from apps.api.errors import Unauthenticated
 from apps.realtime.errors import ApplicationDisabled
 from apps.tenants.models import Application, Tenant
-from apps.tenants.queries import KeyRecord, find_api_key
+from apps.tenants.queries import KeyRecord, find_bearer
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller, inside the open scope of its tenant. actor: the key's public id, as audit entries name it."""
+    """The caller, inside the open scope of its tenant. actor: public id of the key or OAuth client."""
 
     tenant: Tenant
     application: Application
@@ -27,7 +27,7 @@ class Principal:
 def identify(authorization: str) -> KeyRecord:
     """authorization: the header's value. Raises Unauthenticated, the same for every reason, or ApplicationDisabled."""
     scheme, _space, token = authorization.partition(" ")
-    key = find_api_key(token.strip()) if scheme.lower() == "bearer" else None
+    key = find_bearer(token.strip()) if scheme.lower() == "bearer" else None
     if key is None:
         raise Unauthenticated
     if not key.application_enabled:

@@ -13,6 +13,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from apps.api.problems import CONTENT_TYPE, Problem, problem_of_status
 
+#: Whoever answers an error in one of these has said what is wrong: RFC 9457, or the OAuth endpoints' RFC 6749.
+_SAID = frozenset({CONTENT_TYPE, "application/json"})
 _REQUEST_ID = re.compile(r"[0-9A-Za-z._-]{8,64}")
 
 
@@ -38,7 +40,7 @@ class ApiMiddleware:
         if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
             return _json(problem_of_status(HTTPStatus.BAD_REQUEST))  # PostgreSQL has no text with U+0000
         response = self.get_response(request)
-        if response.status_code >= HTTPStatus.BAD_REQUEST and response.get("Content-Type", "") != CONTENT_TYPE:
+        if response.status_code >= HTTPStatus.BAD_REQUEST and response.get("Content-Type", "") not in _SAID:
             response.content = json.dumps(problem_of_status(response.status_code).body)
             response["Content-Type"] = CONTENT_TYPE
         return response

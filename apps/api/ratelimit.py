@@ -1,8 +1,11 @@
-"""Token buckets in Valkey, one per API key and one per tenant. When Valkey is away everybody may pass."""
+"""Token buckets in Valkey, one per API key or OAuth client and one per tenant; for who asks for OAuth tokens, one per
+client and network. When Valkey is away everybody may pass."""
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import redis
@@ -59,13 +62,26 @@ class Allowance:
 
 def take(key: KeyRecord) -> Allowance | None:
     """One request's worth, or None when nobody can count."""
-    limits = settings.API_RATE_LIMITS
-    # One hash tag, so that both buckets lie on one node of a cluster.
-    names = [f"api:rate:{{{key.tenant_id}}}:key:{key.key_pk}", f"api:rate:{{{key.tenant_id}}}:tenant"]
-    arguments = [number for name in ("key", "tenant") for number in limits[name]]
+    limits, tag = settings.API_RATE_LIMITS, f"api:rate:{{{key.tenant_id}}}"
+    return _take(key.region, [f"{tag}:key:{key.public_id}", f"{tag}:tenant"], [limits["key"], limits["tenant"]])
+
+
+def take_for_client(client_id: str, network: str) -> Allowance | None:
+    """One call to the OAuth endpoints. client_id: as somebody wrote it, proved or not.
+
+    A client is counted per network, so that who only knows its id does not lock it out.
+    """
+    limits, tag = settings.OAUTH_RATE_LIMITS, f"api:oauth:{{{network}}}"
+    client = hashlib.sha256(client_id.encode()).hexdigest()[:32]
+    return _take(settings.HOME_REGION, [f"{tag}:{client}", f"{tag}:all"], [limits["client"], limits["network"]])
+
+
+def _take(region: str, names: Sequence[str], limits: Sequence[tuple[float, float]]) -> Allowance | None:
+    """names: of one hash tag, so that the buckets lie on one node of a cluster. limits: capacity, refill per second."""
     try:
-        script = valkey.connect(key.region).register_script(_TAKE)
-        allowed, remaining, full_in, next_in = script(keys=names, args=arguments)
+        script = valkey.connect(region).register_script(_TAKE)
+        answer = script(keys=names, args=[number for limit in limits for number in limit])
     except redis.RedisError:
         return None
-    return Allowance(bool(allowed), math.floor(limits["key"][0]), int(remaining), int(full_in), int(next_in))
+    allowed, remaining, full_in, next_in = map(int, answer)
+    return Allowance(bool(allowed), math.floor(limits[0][0]), remaining, full_in, next_in)

@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from apps.api.problems import CONTENT_TYPE
+from apps.tenants.permissions import KEY_SCOPES
 
 _IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -17,6 +18,26 @@ _IDEMPOTENCY_KEY = OpenApiParameter(
     location=OpenApiParameter.HEADER,
     description="A repeated request with the same key gets the first one's answer and does nothing.",
 )
+
+
+_SECURITY_SCHEMES = {
+    "apiKey": {"type": "http", "scheme": "bearer"},
+    "oauth2": {
+        "type": "oauth2",
+        "flows": {
+            "clientCredentials": {
+                "tokenUrl": "/api/oauth/token",
+                "scopes": dict.fromkeys(sorted(KEY_SCOPES), "As of API keys."),
+            }
+        },
+    },
+}
+
+
+def add_security_schemes(result: dict[str, Any], **_generation: Any) -> dict[str, Any]:
+    """A post-processing hook of the generator."""
+    result.setdefault("components", {})["securitySchemes"] = _SECURITY_SCHEMES
+    return result
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -37,7 +58,9 @@ class ApiSchema(AutoSchema):
     """Adds what every operation has: Bearer authentication, problems, and an Idempotency-Key on POST."""
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        return [{"apiKey": []}]
+        view: Any = self.view
+        required = view.permissions[self.method]
+        return [{"apiKey": []}, {"oauth2": [required] if required else []}]
 
     def get_override_parameters(self) -> list[Any]:
         return [_IDEMPOTENCY_KEY] if self.method == "POST" else []

@@ -31,7 +31,7 @@ class Bridge:
         return await self._run(partial(queries.find_application, application_id=application_id))
 
     async def api_key(self, token: str) -> KeyRecord | None:
-        return await self._run(partial(queries.find_api_key, token))
+        return await self._run(partial(queries.find_bearer, token))
 
     async def _run(self, question: Callable[[], R]) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _asked, question)

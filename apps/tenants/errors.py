@@ -29,6 +29,12 @@ class ScopeNotAllowed(HouseError):
     default_message = _("A key cannot give more than its maker may do.")
 
 
+class OAuthClientRevoked(HouseError):
+    category = Category.UNAUTHENTICATED
+    code = "oauth_client_revoked"
+    default_message = _("This OAuth client was revoked.")
+
+
 class LastOwner(HouseError):
     category = Category.CONFLICT
     code = "last_owner"

@@ -214,6 +214,43 @@ class ApiKey(PublicIdModel, TenantOwned, TimestampedModel):
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > clock.now())
 
 
+class OAuthClient(PublicIdModel, TenantOwned, TimestampedModel):
+    """A program that proves itself with a secret and gets short-lived tokens. Its public id is OAuth's `client_id`.
+
+    last_used_at: when it was last given a token.
+    """
+
+    public_id_prefix: ClassVar[str] = "ocl"
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="oauth_clients")
+    name = models.CharField(_("name"), max_length=120)
+    secret_hash = models.CharField(max_length=64, editable=False)
+    scopes = models.JSONField(default=list)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[TenantManager[OAuthClient]] = TenantManager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["tenant", "application"], name="oauth_client_of_application")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OAuthToken(TenantOwned):
+    """An access token of a client, as its SHA-256. A revoked one has no row any more."""
+
+    client = models.ForeignKey(OAuthClient, on_delete=models.CASCADE, related_name="tokens")
+    hash = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField(db_index=True)
+
+    objects: ClassVar[TenantManager[OAuthToken]] = TenantManager()
+
+
 class AuditEntry(TenantOwned):
     """Who did what. Append-only; each entry carries the hash of the one before it."""
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Q
 
-from apps.core import clock
+from apps.core import clock, ids
 from apps.tenants import api_tokens
 from apps.tenants.application_settings import ApplicationSettings
-from apps.tenants.models import ApiKey, Application, Credential, Membership, Tenant
+from apps.tenants.models import ApiKey, Application, Credential, Membership, OAuthClient, OAuthToken, Tenant
 from apps.tenants.permissions import Role
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 from apps.tenants.secrets import context_of_secret, unseal_for
@@ -50,10 +50,12 @@ class ApplicationRecord:
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A live API key. public_id: of the key, the actor of what it does. region: the tenant's home."""
+    """What a Bearer token may do: that of a live API key, or the access token of a live OAuth client.
+
+    public_id: of the key or the client, the actor of what it does. region: the tenant's home.
+    """
 
     tenant_id: int
-    key_pk: int
     public_id: str
     name: str
     application_pk: int
@@ -62,6 +64,17 @@ class KeyRecord:
     region: str
     scopes: frozenset[str]
     expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRecord:
+    """A live OAuth client that has proved itself."""
+
+    tenant_id: int
+    client_pk: int
+    client_id: str
+    application_enabled: bool
+    scopes: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,11 @@ def _application_record(application: Application, credentials: list[Credential])
     )
 
 
+def find_bearer(token: str) -> KeyRecord | None:
+    """Who a Bearer token speaks for, be it an API key or an OAuth access token; None as for `find_api_key`."""
+    return find_access_token(token) if api_tokens.is_access_token(token) else find_api_key(token)
+
+
 def find_api_key(token: str) -> KeyRecord | None:
     """The live key behind a token, or None: malformed, unknown, expired and revoked look alike. Notes the use."""
     prefix = api_tokens.prefix_of(token)
@@ -127,7 +145,6 @@ def find_api_key(token: str) -> KeyRecord | None:
     application = api_key.application
     return KeyRecord(
         tenant_id=api_key.tenant_id,
-        key_pk=api_key.pk,
         public_id=api_key.public_id,
         name=api_key.name,
         application_pk=application.pk,
@@ -146,6 +163,47 @@ def _note_use(api_key: ApiKey) -> None:
     with tenant_scope(api_key.tenant_id):
         stale = Q(last_used_at=None) | Q(last_used_at__lte=now - _USE_PRECISION)
         ApiKey.objects.of(api_key.tenant_id).filter(stale, pk=api_key.pk).update(last_used_at=now)
+
+
+def find_access_token(token: str) -> KeyRecord | None:
+    """The live OAuth token, or None: unknown, expired, revoked or of a revoked client look alike."""
+    with all_tenants(CrossTenantRole.REGISTRY):
+        tokens = OAuthToken.objects.get_queryset().select_related("client__application__tenant")
+        found = tokens.filter(
+            hash=api_tokens.hash_of(token), expires_at__gt=clock.now(), client__revoked_at=None
+        ).first()
+    if found is None:
+        return None
+    client, application = found.client, found.client.application
+    return KeyRecord(
+        tenant_id=found.tenant_id,
+        public_id=client.public_id,
+        name=client.name,
+        application_pk=application.pk,
+        application_id=application.application_id,
+        application_enabled=application.is_enabled,
+        region=application.tenant.home_region,
+        scopes=frozenset(found.scopes),
+        expires_at=found.expires_at,
+    )
+
+
+def find_oauth_client(client_id: str, secret: str) -> ClientRecord | None:
+    """The live client whose secret this is, or None: unknown, revoked and a wrong secret look alike."""
+    number = ids.decode(OAuthClient.public_id_prefix, client_id)
+    if number is None:
+        return None
+    with all_tenants(CrossTenantRole.REGISTRY):
+        client = OAuthClient.objects.get_queryset().select_related("application").filter(pk=number).first()
+    if not api_tokens.matches(secret, client.secret_hash if client else "") or client is None or client.revoked_at:
+        return None
+    return ClientRecord(
+        tenant_id=client.tenant_id,
+        client_pk=client.pk,
+        client_id=client.public_id,
+        application_enabled=client.application.is_enabled,
+        scopes=frozenset(client.scopes),
+    )
 
 
 def memberships_of(user: User) -> list[MembershipRecord]:

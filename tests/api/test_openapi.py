@@ -51,7 +51,7 @@ def test_every_operation_has_a_name_a_summary_and_the_shape_of_its_errors() -> N
         for operation in operations.values():
             names.append(operation["operationId"])
             assert operation["summary"]
-            assert operation["security"] == [{"apiKey": []}]
+            assert [name for scheme in operation["security"] for name in scheme] == ["apiKey", "oauth2"]
             assert list(operation["responses"]["default"]["content"]) == ["application/problem+json"]
     assert len(names) == len(set(names))
 

@@ -16,7 +16,7 @@ from apps.campaigns.services.editing import Plan
 from apps.core import ids
 from apps.messaging.services import accept_message, create_template
 from apps.tenants.models import Application, Tenant
-from apps.tenants.services import create_api_key
+from apps.tenants.services import create_api_key, create_oauth_client
 
 Maker = Callable[[Tenant, Application], str]
 
@@ -26,6 +26,11 @@ CONTENT = {"en": {"title": "Hello", "body": "{{ subscriber.name }}"}}
 def _api_key(tenant: Tenant, application: Application) -> str:
     made = create_api_key(tenant=tenant, application=application, name="Made", scopes=["publish"])
     return made.api_key.public_id
+
+
+def _oauth_client(tenant: Tenant, application: Application) -> str:
+    made = create_oauth_client(tenant=tenant, application=application, name="Made", scopes=["publish"])
+    return made.client.public_id
 
 
 def _subscriber(tenant: Tenant, application: Application) -> str:
@@ -68,6 +73,7 @@ MAKERS: dict[str, Maker] = {
     "campaign_id": _campaign,
     "external_id": _subscriber,
     "message_id": _message,
+    "oauth_client_id": _oauth_client,
     "segment_id": _segment,
     "template_id": _template,
 }

@@ -109,7 +109,7 @@ async def test_an_unknown_application_path_or_method_is_told_so(region: str) -> 
 
 def api_key(application: Any, *scopes: str) -> KeyRecord:
     return KeyRecord(
-        tenant_id=1, key_pk=1, public_id="key_1", name="k", application_pk=1, region="local",
+        tenant_id=1, public_id="key_1", name="k", application_pk=1, region="local",
         application_id=application.application_id, application_enabled=True, scopes=frozenset(scopes), expires_at=None,
     )  # fmt: skip
 

@@ -59,7 +59,9 @@ class SettingsForm(forms.Form):
         return {field.name: self.cleaned_data[field.name] for field in fields(ApplicationSettings)}
 
 
-class ApiKeyForm(forms.Form):
+class ScopedForm(forms.Form):
+    """A name and the scopes of something that a program will carry. allowed: what the maker may hand on."""
+
     name = forms.CharField(
         label=_("Name"), max_length=120, help_text=_("Where it is used, for example “Billing server”.")
     )
@@ -68,6 +70,18 @@ class ApiKeyForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text=_("Give only what the program needs. You cannot give more than you may do yourself."),
     )
+
+    def __init__(self, data: Any = None, *, allowed: Collection[str]) -> None:
+        super().__init__(data)
+        choices = [(scope, text) for scope, text in SCOPE_TEXTS.items() if scope in allowed]
+        self.fields["scopes"].choices = choices  # type: ignore[attr-defined]
+
+
+class OAuthClientForm(ScopedForm):
+    """The secret of a client does not expire; its tokens do."""
+
+
+class ApiKeyForm(ScopedForm):
     days = forms.TypedChoiceField(
         label=_("Expires"),
         coerce=int,
@@ -79,11 +93,6 @@ class ApiKeyForm(forms.Form):
             (0, pgettext_lazy("expires", "never")),
         ],
     )
-
-    def __init__(self, data: Any = None, *, allowed: Collection[str]) -> None:
-        super().__init__(data)
-        choices = [(scope, text) for scope, text in SCOPE_TEXTS.items() if scope in allowed]
-        self.fields["scopes"].choices = choices  # type: ignore[attr-defined]
 
     def expires_at(self) -> datetime | None:
         days = self.cleaned_data["days"]

@@ -50,6 +50,6 @@ SCOPE_TEXTS = {
     "usage.read": _("Read usage"),
     "usage.write": _("Report usage of meters of your own"),
     "applications.read": _("Read applications"),
-    "keys.write": _("Make and revoke API keys"),
+    "keys.write": _("Make and revoke API keys and OAuth clients"),
     "webhooks.write": _("Change webhooks"),
 }

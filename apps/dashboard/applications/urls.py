@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.dashboard.applications import keys, views
+from apps.dashboard.applications import keys, oauth_clients, views
 
 urlpatterns = [
     path("applications/", views.application_list, name="application-list"),
@@ -17,4 +17,14 @@ urlpatterns = [
     ),
     path("applications/<str:public_id>/api-keys/new", keys.api_key_create, name="api-key-create"),
     path("applications/<str:public_id>/api-keys/<str:key_id>/revoke", keys.api_key_revoke, name="api-key-revoke"),
+    path(
+        "applications/<str:public_id>/oauth-clients/new",
+        oauth_clients.oauth_client_create,
+        name="oauth-client-create",
+    ),
+    path(
+        "applications/<str:public_id>/oauth-clients/<str:client_id>/revoke",
+        oauth_clients.oauth_client_revoke,
+        name="oauth-client-revoke",
+    ),
 ]

@@ -17,7 +17,7 @@ from apps.dashboard.applications.snippets import Place, snippets
 from apps.dashboard.current import choose_application, public_origin
 from apps.dashboard.forms import add_errors
 from apps.tenants.application_settings import ApplicationSettings
-from apps.tenants.models import ApiKey, Application, Credential
+from apps.tenants.models import ApiKey, Application, Credential, OAuthClient
 from apps.tenants.services import create_application, update_application
 
 
@@ -70,6 +70,9 @@ def application(request: DashboardRequest, public_id: str) -> HttpResponse:
         "fresh": fresh,
         "credentials": credentials,
         "api_keys": ApiKey.objects.of(request.tenant)
+        .filter(application=shown)
+        .order_by(F("revoked_at").asc(nulls_first=True), "-pk"),
+        "oauth_clients": OAuthClient.objects.of(request.tenant)
         .filter(application=shown)
         .order_by(F("revoked_at").asc(nulls_first=True), "-pk"),
         "snippets": snippets(place),

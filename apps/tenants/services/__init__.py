@@ -12,21 +12,37 @@ from apps.tenants.services.applications import (
     update_application_settings,
 )
 from apps.tenants.services.audit import SYSTEM, ChainReport, record_audit, verify_audit
+from apps.tenants.services.oauth_clients import (
+    ACCESS_TOKEN_LIFETIME,
+    NewOAuthClient,
+    create_oauth_client,
+    forget_expired_tokens,
+    keep_access_token,
+    revoke_access_token,
+    revoke_oauth_client,
+)
 from apps.tenants.services.tenants import open_tenant
 
 __all__ = [
+    "ACCESS_TOKEN_LIFETIME",
     "SYSTEM",
     "ChainReport",
     "NewApiKey",
     "NewApplication",
     "NewCredential",
+    "NewOAuthClient",
     "add_credential",
     "create_api_key",
     "create_application",
+    "create_oauth_client",
+    "forget_expired_tokens",
+    "keep_access_token",
     "open_tenant",
     "record_audit",
+    "revoke_access_token",
     "revoke_api_key",
     "revoke_credential",
+    "revoke_oauth_client",
     "set_webhook_events",
     "update_application",
     "update_application_settings",

@@ -13,11 +13,11 @@ from apps.core import clock
 from apps.core.errors import InvalidInput
 from apps.core.text import require_name
 from apps.tenants.api_tokens import new_token
-from apps.tenants.errors import ScopeNotAllowed
 from apps.tenants.models import ApiKey, Application, Tenant
 from apps.tenants.permissions import KEY_SCOPES
 from apps.tenants.registry import announce_change
 from apps.tenants.services.audit import SYSTEM, record_audit
+from apps.tenants.services.scopes import require_scopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def create_api_key(
     Raises InvalidInput, ScopeNotAllowed.
     """
     name = require_name(name)
-    _require_scopes(scopes, allowed)
+    require_scopes(scopes, allowed)
     if expires_at is not None and expires_at <= clock.now():
         raise InvalidInput(_("The key would never work."), fields={"expires_at": [_("Choose a time to come.")]})
     made = new_token()
@@ -57,16 +57,6 @@ def create_api_key(
         facts={"name": name, "scopes": api_key.scopes},
     )  # fmt: skip
     return NewApiKey(api_key, made.token)
-
-
-def _require_scopes(scopes: Collection[str], allowed: Collection[str]) -> None:
-    unknown = sorted(set(scopes) - KEY_SCOPES)
-    if not scopes or unknown:
-        problem = _("Unknown: %(names)s.") % {"names": ", ".join(unknown)} if unknown else _("Choose at least one.")
-        raise InvalidInput(_("These scopes cannot be used."), fields={"scopes": [problem]})
-    excess = sorted(set(scopes) - set(allowed))
-    if excess:
-        raise ScopeNotAllowed(fields={"scopes": [_("Not yours to give: %(names)s.") % {"names": ", ".join(excess)}]})
 
 
 def revoke_api_key(*, tenant: Tenant, api_key: ApiKey, actor: str = SYSTEM) -> None:
