@@ -8,6 +8,10 @@
 //
 // authorize({ socketId, channel }) and authenticate({ socketId }) ask your server for a signature and resolve to
 // { auth, channel_data } and { auth, user_data }. Both are asked again after each reconnect.
+//
+// After a reconnect a channel resumes where it stood: what was published meanwhile comes in order, before what is live.
+// Where that cannot be done the channel emits "pusher:messages_lost": load your state. `channel.position` may be kept,
+// say over a page load, and given to subscribe(name, { position }); subscribe(name, { rewind: 10 }) begins with the newest ten.
 
 const VERSION = "0.1.0";
 const PONG_MS = 30_000;
@@ -35,10 +39,9 @@ class Emitter {
 }
 
 export class Channel extends Emitter {
-  constructor(client, name) {
+  constructor(client, name, { position = null, rewind = 0 } = {}) {
     super();
-    this.client = client;
-    this.name = name;
+    Object.assign(this, { client, name, position, rewind });
     this.isSubscribed = false;
     this.members = new Map();
   }
@@ -52,18 +55,29 @@ export class Channel extends Emitter {
     return this.isSubscribed && this.client.send(event, data, this.name);
   }
 
-  receive(event, data) {
+  // What a subscription asks for.
+  get wish() {
+    const { name: channel, position, rewind } = this;
+    if (!this.client.recover) return { channel };
+    return position || !rewind ? { channel, position: position ?? true } : { channel, rewind };
+  }
+
+  receive(event, data, { epoch, offset, message_id: id, recovered } = {}) {
+    if (epoch) this.position = { epoch, offset, message_id: id };
     if (event === "pusher_internal:subscription_succeeded") {
       this.isSubscribed = true;
       this.members = new Map(Object.entries(data?.presence?.hash ?? {}));
       this.emit("pusher:subscription_succeeded", this.members);
+      if (recovered === false) this.emit("pusher:messages_lost", this.position);
+    } else if (event === "pusher:messages_lost") {
+      this.emit(event, this.position);
     } else if (event === "pusher_internal:member_added") {
       this.members.set(data.user_id, data.user_info);
       this.emit("pusher:member_added", data);
     } else if (event === "pusher_internal:member_removed") {
       this.members.delete(data.user_id);
       this.emit("pusher:member_removed", data);
-    } else {
+    } else if (event !== "pusher_internal:position") {
       this.emit(event.replace(/^pusher_internal:/, "pusher:"), data);
     }
   }
@@ -76,9 +90,10 @@ export class Pushsaas extends Emitter {
   #signingIn = false;
   #channels = new Map();
 
-  constructor({ key, url, authorize, authenticate, random = Math.random }) {
+  constructor({ key, url, authorize, authenticate, recover = true, random = Math.random }) {
     super();
-    Object.assign(this, { key, url: url.replace(/^http/, "ws").replace(/\/$/, ""), authorize, authenticate, random });
+    Object.assign(this, { key, authorize, authenticate, recover, random });
+    this.url = url.replace(/^http/, "ws").replace(/\/$/, "");
     this.state = "disconnected";
     this.socketId = null;
     this.user = new Emitter();
@@ -103,9 +118,9 @@ export class Pushsaas extends Emitter {
     this.#enter("disconnected");
   }
 
-  subscribe(name) {
+  subscribe(name, options) {
     if (!this.#channels.has(name)) {
-      const channel = new Channel(this, name);
+      const channel = new Channel(this, name, options);
       this.#channels.set(name, channel);
       if (this.state === "connected") this.#join(channel);
     }
@@ -129,15 +144,16 @@ export class Pushsaas extends Emitter {
 
   #receive(text) {
     this.#rest();
-    const { event, channel, data: raw } = JSON.parse(text);
-    const data = decoded(raw);
+    const message = JSON.parse(text);
+    const { event, channel } = message;
+    const data = decoded(message.data);
     if (event === "pusher:connection_established") this.#established(data);
     else if (event === "pusher:ping") this.send("pusher:pong", {});
     else if (event === "pusher:pong") return;
     else if (event === "pusher:error") this.emit("error", data);
     else if (event === "pusher:signin_success") this.#signedIn(data);
     else if (channel?.startsWith("#server-to-user-")) this.#forUser(event, data);
-    else if (channel) this.#channels.get(channel)?.receive(event, data);
+    else if (channel) this.#channels.get(channel)?.receive(event, data, message);
     else this.emit(event, data);
   }
 
@@ -157,7 +173,7 @@ export class Pushsaas extends Emitter {
       const proof = channel.needsAuth ? await this.authorize({ socketId, channel: channel.name }) : {};
       // The answer may belong to a connection that is gone by now; the next one asks again.
       if (socketId === this.socketId && this.#channels.has(channel.name)) {
-        this.send("pusher:subscribe", { channel: channel.name, ...proof });
+        this.send("pusher:subscribe", { ...channel.wish, ...proof });
       }
     } catch (error) {
       channel.emit("pusher:subscription_error", { type: "AuthError", error: error.message });

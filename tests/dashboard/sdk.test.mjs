@@ -24,8 +24,8 @@ class Socket {
     this.readyState = 3;
   }
 
-  receive(event, data, channel) {
-    this.onmessage({ data: JSON.stringify({ event, data: JSON.stringify(data), channel }) });
+  receive(event, data, channel, position) {
+    this.onmessage({ data: JSON.stringify({ event, data: JSON.stringify(data), channel, ...position }) });
   }
 
   establish(id = "1.2") {
@@ -57,7 +57,7 @@ test("a public channel hears its events, and only its own", () => {
   assert.match(sockets[0].url, /^ws:\/\/push\.test\/app\/k\?protocol=7/);
   sockets[0].establish();
   return settled().then(() => {
-    assert.deepEqual(sockets[0].sent, [{ event: "pusher:subscribe", data: { channel: "news" } }]);
+    assert.deepEqual(sockets[0].sent, [{ event: "pusher:subscribe", data: { channel: "news", position: true } }]);
     sockets[0].receive("hello", { n: 1 }, "news");
     sockets[0].receive("hello", { n: 2 }, "other");
     assert.deepEqual(heard, [{ n: 1 }]);
@@ -76,7 +76,7 @@ test("a private channel is signed anew for each connection", async () => {
   sockets[1].establish("2.2");
   await settled();
   assert.deepEqual(asked.map(({ socketId }) => socketId), ["1.1", "2.2"]);
-  assert.deepEqual(sockets[1].sent[0].data, { channel: "private-x", auth: "k:s" });
+  assert.deepEqual(sockets[1].sent[0].data, { channel: "private-x", position: true, auth: "k:s" });
 });
 
 test("a proof for a connection that is gone is thrown away", async () => {
@@ -167,4 +167,46 @@ test("disconnecting is final until somebody connects", () => {
   client.disconnect();
   mock.timers.tick(600_000);
   assert.deepEqual([client.states.at(-1), sockets.length], ["disconnected", 1]);
+});
+
+const place = (offset) => ({ epoch: "e", offset, message_id: `id${offset}` });
+const ack = "pusher_internal:subscription_succeeded";
+
+test("a channel resumes where it stood, and says what is lost", async () => {
+  const client = newClient();
+  const heard = [];
+  client.subscribe("news").on("*", (data, name) => heard.push(name));
+  client.connect();
+  sockets[0].establish("1.1");
+  await settled();
+  sockets[0].receive(ack, {}, "news", place(1));
+  sockets[0].receive("hello", {}, "news", place(2));
+  sockets[0].receive("pusher_internal:position", {}, "news", place(3));
+  sockets[0].onclose({ code: 4200, reason: "" });
+  mock.timers.tick(0);
+  sockets[1].establish("2.2");
+  await settled();
+  assert.deepEqual(sockets[1].sent[0].data, { channel: "news", position: place(3) });
+  sockets[1].receive(ack, {}, "news", { ...place(3), recovered: true });
+  assert.deepEqual(heard.splice(0), ["pusher:subscription_succeeded", "hello", "pusher:subscription_succeeded"]);
+  sockets[1].receive(ack, {}, "news", { ...place(9), recovered: false });
+  sockets[1].receive("pusher:messages_lost", {}, "news", place(12));
+  assert.deepEqual(heard, ["pusher:subscription_succeeded", "pusher:messages_lost", "pusher:messages_lost"]);
+  assert.deepEqual(client.subscribe("news").position, place(12));
+});
+
+test("a kept position and a rewind are asked for once, and plain protocol 7 on demand", async () => {
+  const client = newClient();
+  client.subscribe("kept", { position: place(7) });
+  client.subscribe("recent", { rewind: 5 });
+  client.connect();
+  sockets[0].establish();
+  await settled();
+  assert.deepEqual(sockets[0].sent.map(({ data }) => data), [{ channel: "kept", position: place(7) }, { channel: "recent", rewind: 5 }]);
+  const plain = newClient({ recover: false });
+  plain.subscribe("news");
+  plain.connect();
+  sockets[1].establish();
+  await settled();
+  assert.deepEqual(sockets[1].sent[0].data, { channel: "news" });
 });
