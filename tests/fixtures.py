@@ -6,13 +6,16 @@ Nothing is left in scope unless the test asks for `scope`. A test of a door must
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test import override_settings
 from rest_framework.test import APIClient
 
 from apps.accounts.models import User
+from apps.operations import translations
 from apps.tenants.models import Application, Tenant
 from apps.tenants.permissions import KEY_SCOPES
 from apps.tenants.scope import tenant_scope
@@ -122,3 +125,14 @@ def other_api(other_api_key: str) -> APIClient:
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {other_api_key}")
     client.default_format = "json"
     return client
+
+
+@pytest.fixture
+def catalogues(tmp_path: Path) -> Iterator[None]:
+    """The translations as committed, whatever is compiled in the source tree."""
+    for source in translations.catalogues():
+        target = tmp_path / "locale" / source.relative_to(source.parents[2])
+        target.parent.mkdir(parents=True)
+        translations.compile_catalogue(source, target.with_suffix(".mo"))
+    with override_settings(LOCALE_PATHS=[tmp_path / "locale"]):
+        yield

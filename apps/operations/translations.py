@@ -38,12 +38,17 @@ def compile_stale() -> list[Path]:
         target = source.with_suffix(".mo")
         if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
             continue
-        draft = target.with_suffix(".mo.new")
-        with source.open("rb") as file, draft.open("wb") as output:
-            write_mo(output, read_po(file))
-        draft.replace(target)
+        compile_catalogue(source, target)
         compiled.append(source)
     return compiled
+
+
+def compile_catalogue(source: Path, target: Path) -> None:
+    """.po to .mo; a reader of the target sees the old one or the new one."""
+    draft = target.with_suffix(".mo.new")
+    with source.open("rb") as file, draft.open("wb") as output:
+        write_mo(output, read_po(file))
+    draft.replace(target)
 
 
 def collect() -> Catalog:

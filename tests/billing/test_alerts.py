@@ -69,6 +69,17 @@ def test_owners_and_administrators_get_one_letter_for_the_highest_threshold(
     assert "Messages published: 85 of 100" in letter.body
 
 
+@pytest.mark.usefixtures("catalogues")
+def test_a_letter_is_in_the_language_of_its_reader(limited: Tenant, record: RecordMaker) -> None:
+    User.objects.filter(email="owner@acme.example").update(language="zh-hans")
+    use(limited, record, "a", 85)
+    raise_alerts()
+    deliver_due_mail()
+    (letter,) = mail.outbox
+    assert letter.subject == "Acme 的一项限额已使用 80%"
+    assert "消息发布数：本计费周期已用 85 / 100。" in letter.body
+
+
 def test_a_raised_limit_warns_anew(limited: Tenant, record: RecordMaker) -> None:
     use(limited, record, "a", 100)
     raise_alerts()

@@ -5,16 +5,21 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import translation
 
 from apps.operations import translations
 
 #: What a translation must carry over as it is: %(name)s, %d, %%, {name}, {{ name }} and tags of markup.
 _PLACEHOLDERS = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\{?[^{}]*\}?\}|</?\w+[^<>]*>")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _LONE_PERCENT = re.compile(r"(?<!%)(?:%%)*%(?![%sd(])")
 
 
@@ -68,6 +73,17 @@ def test_the_compiled_catalogue_answers_with_the_translation(committed: Catalog)
     for message in committed:
         if message.id:
             assert _ask(catalogue, message) == _texts(message.string or "")[0]
+
+
+@pytest.mark.usefixtures("catalogues")
+@pytest.mark.parametrize(
+    "path", sorted((settings.BASE_DIR / "templates/mail").glob("*.txt")), ids=lambda path: path.stem
+)
+def test_a_letter_to_a_chinese_reader_holds_no_english(path: Path) -> None:
+    with translation.override("zh-hans"):
+        letter = render_to_string(f"mail/{path.name}", {"left": 2, "threshold": 80, "tenant": "示例科技"})
+    assert _CHINESE.search(letter)
+    assert not re.search(r"[A-Za-z]+ [A-Za-z]+", letter)
 
 
 def _ask(catalogue: gettext.GNUTranslations, message: Message) -> str:

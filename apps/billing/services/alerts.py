@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import connection
+from django.utils import translation
 
 from apps.accounts.services.mail import send_mail
 from apps.billing.models import Quota, UsageAlert
@@ -57,9 +58,9 @@ def _raise(tenant: Tenant, quota_id: int) -> None:
 
 def _mail(tenant: Tenant, quota: Quota, threshold: int) -> None:
     """One letter for the highest threshold, to those who answer for the tenant."""
+    title = meters_of(tenant=tenant)[quota.meter].title
     facts: dict[str, str | int] = {
         "tenant": tenant.name,
-        "meter": str(meters_of(tenant=tenant)[quota.meter].title),
         "threshold": threshold,
         "used": quota.used,
         "limit": quota.hard_limit or 0,
@@ -67,4 +68,6 @@ def _mail(tenant: Tenant, quota: Quota, threshold: int) -> None:
     answering = Membership.objects.of(tenant).filter(role__in=[Role.OWNER, Role.ADMIN]).select_related("user")
     for membership in answering:
         language = membership.user.language or tenant.language
+        with translation.override(language):
+            facts["meter"] = str(title)
         send_mail(recipient=membership.user.email, kind="usage_alert", language=language, facts=facts)

@@ -28,6 +28,7 @@ _ROUTES = {
     "webpush": _("Browsers (Web Push)"),
     "fcm": _("Android and others (FCM)"),
     "apns": _("Apple devices (APNs)"),
+    "webhook": _("Your server (webhook)"),
     "console": _("Log of the server (for trying out)"),
 }
 
