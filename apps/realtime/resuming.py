@@ -14,7 +14,7 @@ from apps.realtime.history import ChannelLogs, LogState, Range, missed_since
 from apps.realtime.hub import LiveChannel
 from apps.realtime.peers import MAX_QUEUED_BYTES
 from apps.realtime.protocol.messages import BadMessage
-from apps.realtime.protocol.publications import Mark, Position, Publication
+from apps.realtime.protocol.publications import MAX_OFFSET, Mark, Position, Publication
 
 if TYPE_CHECKING:
     from apps.realtime.connection import Connection
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 MAX_RECOVERED = 300
 MAX_REWIND = 100
 _MAX_TOKEN = 64
-_MAX_OFFSET = 10**15
 #: How often the log is read anew because it went on, or was lost, meanwhile.
 _ATTEMPTS = 3
 
@@ -53,7 +52,7 @@ def token(fields: Mapping[str, Any]) -> Mark:
     epoch, offset, message_id = fields.get("epoch"), fields.get("offset"), fields.get("message_id", "")
     if not isinstance(epoch, str) or not 0 < len(epoch) <= _MAX_TOKEN:
         raise BadMessage("position.epoch must be the epoch of a publication")
-    if type(offset) is not int or not 0 <= offset < _MAX_OFFSET:
+    if type(offset) is not int or not 0 <= offset < MAX_OFFSET:
         raise BadMessage("position.offset must be the offset of a publication")
     if not isinstance(message_id, str) or len(message_id) > _MAX_TOKEN:
         raise BadMessage("position.message_id must be the message_id of a publication")
@@ -104,7 +103,7 @@ async def _read(logs: ChannelLogs, channel: LiveChannel, want: Wanted) -> LogSta
     if want.since is not None:
         span = Range(want.since.position.offset, None, MAX_RECOVERED + 1)
     elif want.rewind:
-        span = Range(_MAX_OFFSET, 0, want.rewind)
+        span = Range(MAX_OFFSET, 0, want.rewind)
     return await logs.read(channel.application_id, channel.name, span, begin=True)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from apps.core.errors import HouseError
 from apps.realtime.engine import Engine
 from apps.realtime.errors import BrokerUnavailable, UnknownPath
-from apps.realtime.http import publish, queries
+from apps.realtime.http import history, publish, queries
 from apps.realtime.http.callers import identify
 from apps.realtime.http.messages import Receive, Reply, Request, Scope, Send, error_reply, read_request
 from apps.realtime.link import CommandFailed, LinkLost
@@ -43,6 +43,7 @@ _ROUTES = (
     _route("GET", r"/apps/([^/]+)/channels", queries.get_channels, "applications.read"),
     _route("GET", r"/apps/([^/]+)/channels/([^/]+)", queries.get_channel, "applications.read"),
     _route("GET", r"/apps/([^/]+)/channels/([^/]+)/users", queries.get_users, "applications.read"),
+    _route("GET", r"/apps/([^/]+)/channels/([^/]+)/history", history.get_history, "applications.read"),
     _route("POST", r"/apps/([^/]+)/users/([^/]+)/terminate_connections", queries.terminate, "publish"),
     # The official Python SDK leaves /apps/ID out here.
     _route("POST", r"/()users/([^/]+)/terminate_connections", queries.terminate, "publish"),

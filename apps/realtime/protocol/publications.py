@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: Beyond every offset; Lua and JavaScript still count exactly here.
+MAX_OFFSET = 10**15
+
 
 class Topic(StrEnum):
     """What a message on a channel's topic is. Only EVENT and CLIENT_EVENT are billed."""
