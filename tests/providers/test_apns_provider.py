@@ -214,7 +214,13 @@ def test_faults_in_the_middle_lose_and_repeat_nothing(
     assert len(arrived) == len(set(arrived))
     assert accepted <= set(arrived) <= accepted | unknown
     assert unknown
+
+
+def test_one_device_that_gets_too_much_waits_alone(provider: ApnsProvider, server: Server) -> None:
+    server.faults = {3: Say(429, b'{"reason":"TooManyRequests"}', {"retry-after": "5"})}
+    outcomes = provider.send([make_push(n, Endpoint(f"a{n}")) for n in range(6)])
     assert [outcome.retry_after for outcome in outcomes if outcome.result is Result.THROTTLED] == [5.0]
+    assert _words(outcomes).count(ACCEPTED) == 5
 
 
 def test_without_a_credential_nothing_is_sent(tenant: Tenant, server: Server) -> None:
