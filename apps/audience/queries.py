@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -12,10 +13,12 @@ from django.utils.translation import gettext as _
 from apps.audience.errors import AudienceInvalid
 from apps.audience.events import EventPosition
 from apps.audience.models import BehaviourEvent, Device, Segment, Subscriber, SubscriberQuerySet
-from apps.audience.segment_query import condition
+from apps.audience.segment_query import World, condition
 from apps.audience.services.segments import read_rules
 from apps.audience.values import ValueProblem, read_external_id
+from apps.core import clock
 from apps.core.errors import NotFound
+from apps.realtime.queries import online_users
 from apps.tenants.models import Application, Tenant, TenantQuerySet
 
 MAX_EXTERNAL_IDS = 20_000
@@ -36,15 +39,31 @@ def audience_of(*, tenant: Tenant, application: Application, audience: object) -
     if kind == "all" and value is True:
         return everyone
     if kind == "segment_id":
-        return everyone.filter(condition(read_rules(_segment(application, value).rules)))
+        return matching(application=application, rules=_segment(application, value).rules)
     if kind == "external_ids":
         return everyone.filter(external_id__in=_external_ids(value))
     raise _refusal(_("An audience is one of “all”, “segment_id” or “external_ids”."))
 
 
 def matching(*, application: Application, rules: object) -> SubscriberQuerySet:
-    """The subscribers a rule tree holds for. Raises SegmentRulesInvalid."""
-    return Subscriber.objects.in_application(application).filter(condition(read_rules(rules)))
+    """The subscribers a rule tree holds for. Raises SegmentRulesInvalid; BrokerUnavailable when a rule asks who is
+    online and nobody can tell."""
+    rule = read_rules(rules)
+    _make_room_for_hashing()
+    world = World(application, clock.now(), partial(_online, application))
+    return Subscriber.objects.in_application(application).filter(condition(rule, world))
+
+
+def _online(application: Application) -> set[str]:
+    region = Tenant.objects.get(pk=application.tenant_id).home_region
+    return online_users(region=region, application_id=application.application_id)
+
+
+def _make_room_for_hashing() -> None:
+    """For the rest of the transaction. With too little memory PostgreSQL goes through the people of an event once per
+    subscriber instead of looking them up."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '64MB'")
 
 
 def find_subscribers(

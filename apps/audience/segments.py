@@ -3,10 +3,17 @@
     rules = {"all": [rule, …]} | {"any": [rule, …]} | {"not": rule} | leaf
     leaf  = {"field": "attribute", "key": "plan", "relation": "=", "value": "pro"}
           | {"field": "tag" | "language" | "timezone" | "external_id", "relation": …, "value": …}
+          | {"field": "event", "key": "purchase", "relation": ">=", "value": 3, "days": 30,
+             "where": [{"key": "price", "relation": ">", "value": 9.5}, …]}
+          | {"field": "presence", "relation": "=", "value": "online"}
 
 Comparisons are typed by JSON: the number 5 is not the text "5", and `>` holds only between two numbers or two texts
 (ISO dates compare as texts). Every leaf is either true or false: a missing attribute fails every relation but `!=` and
 `not_exists`, so that `not` is the exact complement.
+
+An event's number relations count how often it happened, `exists` and `not_exists` ask whether it did; both in the last
+`days`, or in all the time that events are kept. `last_within` and `last_before` take days: the last time was, or was
+not, within them (and there was one). `where` looks at the properties of each event as at attributes.
 """
 
 from __future__ import annotations
@@ -17,16 +24,21 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.audience.values import MAX_ATTRIBUTE_NAME, storable
+from apps.audience.values import MAX_ATTRIBUTE_NAME, is_name, storable
 
 MAX_LEAVES = 200
 MAX_DEPTH = 10
 MAX_VALUES = 1_000
 MAX_TEXT = 1_000
+MAX_DAYS = 3_660
+MAX_COUNT = 1_000_000
+MAX_FILTERS = 5
+ONLINE = "online"
 
 _EQUALITY = ("=", "!=", "in")
 _ORDER = (">", ">=", "<", "<=")
 _PRESENCE = ("exists", "not_exists")
+LAST = ("last_within", "last_before")
 #: field -> the relations it knows, in the order a rule builder offers them.
 RELATIONS: dict[str, tuple[str, ...]] = {
     "attribute": (*_EQUALITY, *_ORDER, "contains", "starts_with", *_PRESENCE),
@@ -34,6 +46,12 @@ RELATIONS: dict[str, tuple[str, ...]] = {
     "language": (*_EQUALITY, "starts_with", *_PRESENCE),
     "timezone": (*_EQUALITY, "starts_with", *_PRESENCE),
     "external_id": (*_EQUALITY, "starts_with"),
+    "event": (*_PRESENCE, ">=", ">", "<=", "<", "=", "!=", *LAST),
+    "presence": ("=", "!="),
+}
+_MEMBERS: dict[str, frozenset[str]] = {
+    "attribute": frozenset({"field", "relation", "value", "key"}),
+    "event": frozenset({"field", "relation", "value", "key", "days", "where"}),
 }
 _GROUPS = ("all", "any", "not")
 
@@ -50,12 +68,15 @@ class RuleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """value: a scalar, a tuple of scalars for `in`, None for `exists` and `not_exists`. key: only of an attribute."""
+    """value: a scalar, a tuple of scalars for `in`, None for `exists` and `not_exists`. key: name of the attribute, the
+    event or the property. days, where: of an event; each of `where` is a leaf over a property."""
 
     field: str
     relation: str
     value: Scalar | tuple[Scalar, ...] | None
     key: str = ""
+    days: int | None = None
+    where: tuple[Leaf, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +128,24 @@ def _leaf(raw: Mapping[Any, Any], path: str) -> Leaf:
     field, relation = raw["field"], raw.get("relation")
     if not isinstance(field, str) or field not in RELATIONS:
         raise RuleError(_at(path, "field"), _("There is no such field."))
+    _check_members(raw, field, path)
+    if field == "event":
+        return _event(raw, relation, path)
+    key = _key(raw, path) if field == "attribute" else ""
+    return Leaf(field, _relation(relation, field, path), _value(raw, field, str(relation), _at(path, "value")), key)
+
+
+def _relation(relation: object, field: str, path: str) -> str:
     if not isinstance(relation, str) or relation not in RELATIONS[field]:
         raise RuleError(_at(path, "relation"), _("This field has no such relation."))
-    if unknown := set(raw) - {"field", "relation", "value", "key"}:
-        raise RuleError(_at(path, str(min(unknown, key=str))[:64]), _("A rule has no such member."))
-    key = _key(raw, path) if field == "attribute" else ""
-    if field != "attribute" and "key" in raw:
-        raise RuleError(_at(path, "key"), _("Only attributes have a key."))
-    return Leaf(field, relation, _value(raw, field, relation, _at(path, "value")), key)
+    return relation
+
+
+def _check_members(raw: Mapping[Any, Any], field: str, path: str) -> None:
+    known = _MEMBERS.get(field, frozenset({"field", "relation", "value"}))
+    for member in sorted(map(str, set(raw) - known)):
+        sentence = _("Only attributes and events have a key.") if member == "key" else _("A rule has no such member.")
+        raise RuleError(_at(path, member[:64]), sentence)
 
 
 def _key(raw: Mapping[Any, Any], path: str) -> str:
@@ -122,6 +153,48 @@ def _key(raw: Mapping[Any, Any], path: str) -> str:
     if not isinstance(key, str) or not 0 < len(key) <= MAX_ATTRIBUTE_NAME or not _is_storable(key):
         raise RuleError(_at(path, "key"), _("Name the attribute with 1 to 64 characters."))
     return key
+
+
+def _event(raw: Mapping[Any, Any], relation: object, path: str) -> Leaf:
+    if not is_name(key := raw.get("key"), MAX_ATTRIBUTE_NAME):
+        raise RuleError(_at(path, "key"), _("Name the event with 1 to 64 characters."))
+    known, days = _relation(relation, "event", path), raw.get("days")
+    if days is not None and (known in LAST or not _is_whole(days, 1, MAX_DAYS)):
+        raise RuleError(_at(path, "days"), _("Give 1 to 3,660 days, and none when asking for the last time."))
+    return Leaf("event", known, _amount(raw, known, _at(path, "value")), str(key), days, _filters(raw, path))
+
+
+def _amount(raw: Mapping[Any, Any], relation: str, path: str) -> int | None:
+    """How often, or how many days ago."""
+    if relation in _PRESENCE:
+        _value(raw, "event", relation, path)
+        return None
+    value = raw.get("value")
+    if relation in LAST and not _is_whole(value, 1, MAX_DAYS):
+        raise RuleError(path, _("Give 1 to 3,660 days."))
+    if not _is_whole(value, 0, MAX_COUNT):
+        raise RuleError(path, _("Give a whole number from 0 to 1,000,000."))
+    return value
+
+
+def _is_whole(value: object, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high  # a bool is an int too
+
+
+def _filters(raw: Mapping[Any, Any], path: str) -> tuple[Leaf, ...]:
+    filters = raw.get("where", [])
+    here = _at(path, "where")
+    if not isinstance(filters, list | tuple) or len(filters) > MAX_FILTERS:
+        raise RuleError(here, _("Give a list of at most 5 properties."))
+    return tuple(_filter(one, f"{here}[{n}]") for n, one in enumerate(filters))
+
+
+def _filter(raw: object, path: str) -> Leaf:
+    if not isinstance(raw, Mapping):
+        raise RuleError(path, _("A rule is an object."))
+    if "field" in raw:
+        raise RuleError(_at(path, "field"), _("A rule has no such member."))
+    return _leaf({**raw, "field": "attribute"}, path)
 
 
 def _value(raw: Mapping[Any, Any], field: str, relation: str, path: str) -> Scalar | tuple[Scalar, ...] | None:
@@ -132,6 +205,8 @@ def _value(raw: Mapping[Any, Any], field: str, relation: str, path: str) -> Scal
     if "value" not in raw:
         raise RuleError(path, _("This relation needs a value."))
     value = raw["value"]
+    if field == "presence" and value != ONLINE:
+        raise RuleError(path, _("The only presence is “online”."))
     if relation != "in":
         return _scalar(value, field, relation, path)
     if not isinstance(value, list | tuple) or not 0 < len(value) <= MAX_VALUES:

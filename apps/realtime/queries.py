@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from redis import RedisError
 
 from apps.core import valkey
 from apps.realtime import keys
-from apps.realtime.protocol.channels import kind_of
+from apps.realtime.errors import BrokerUnavailable
+from apps.realtime.protocol.channels import USER_PREFIX, kind_of
 
 #: How long the feed stays on after the console last asked, in seconds.
 WATCH_SECONDS = 30
@@ -105,3 +107,18 @@ def _trace(raw_id: bytes, fields: dict[bytes, bytes]) -> Trace:
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def online_users(*, region: str, application_id: str) -> set[str]:
+    """Who listens on a channel of their own, as every signed-in user does. Raises BrokerUnavailable."""
+    client = valkey.connect(region)
+    try:
+        return {
+            name.decode().removeprefix(USER_PREFIX)
+            for number in range(keys.PARTITIONS)
+            for name, _count in client.hscan_iter(
+                keys.occupied(application_id, number), match=f"{USER_PREFIX}*", count=1_000
+            )
+        }
+    except RedisError as error:
+        raise BrokerUnavailable(retry_after=1) from error

@@ -51,7 +51,7 @@
     return group;
   }
 
-  function ruleFrom({ field, key = "", relation, value }) {
+  function ruleFrom({ field, key = "", relation, value, days = null, where = [] }) {
     const rule = clone(document.getElementById("rule-template"));
     const many = relation === "in";
     const values = many ? value : [value];
@@ -59,40 +59,69 @@
     if (values.some((one) => Number.isInteger(one) && !Number.isSafeInteger(one))) throw new NotShowable();
     if (many && values.some((one) => kindOf(one) !== kind || String(one).includes(",") || String(one).trim() !== String(one))) throw new NotShowable();
     part(rule, "field").value = field;
+    if (part(rule, "field").value !== field) throw new NotShowable();
     part(rule, "key").value = key;
-    part(rule, "relation").value = relation;
+    choose(part(rule, "relation"), relation, field);
+    part(rule, "days").value = days ?? "";
+    part(rule, "where").append(...where.map((one) => ruleFrom({ ...one, field: "property" })));
     part(rule, "kind").value = kind;
     if (kind === "boolean" && !many) part(rule, "truth").value = String(value);
     else if (value !== undefined && value !== null) part(rule, "value").value = many ? values.join(", ") : String(value);
     return fit(rule);
   }
 
+  const knows = (option, field) => option.dataset.fields.split(" ").includes(field);
+
+  /** The relation under the words it has for this field. False when the field has no such relation. */
+  function choose(select, relation, field) {
+    const option = [...select.options].find((one) => one.value === relation && knows(one, field));
+    if (option) option.selected = true;
+    return Boolean(option);
+  }
+
   /** Shows the parts that the chosen field and relation need. */
   function fit(rule) {
-    const [field, relation, kind] = ["field", "relation", "kind"].map((name) => part(rule, name));
-    const isAttribute = field.value === "attribute";
-    for (const option of relation.options) {
-      option.hidden = option.disabled = !option.dataset.fields.split(" ").includes(field.value);
+    const [field, relation, kind, value] = ["field", "relation", "kind", "value"].map((name) => part(rule, name));
+    const isAttribute = ["attribute", "property"].includes(field.value);
+    const isEvent = field.value === "event";
+    const isPresence = field.value === "presence";
+    for (const option of relation.options) option.hidden = option.disabled = !knows(option, field.value);
+    if ((relation.selectedOptions[0]?.disabled ?? true) && !choose(relation, relation.value, field.value)) {
+      [...relation.options].find((option) => !option.disabled).selected = true;
     }
-    if (relation.selectedOptions[0]?.disabled ?? true) relation.value = "=";
     const bare = relation.value.endsWith("exists");
     const ordered = /[<>]/.test(relation.value);
     const textOnly = !isAttribute || relation.value === "starts_with";
     for (const option of kind.options) {
       option.hidden = option.disabled = (textOnly && option.value !== "text") || (ordered && option.value === "boolean");
     }
-    if (kind.selectedOptions[0].disabled) kind.value = "text";
+    if (isEvent) kind.value = "number";
+    else if (kind.selectedOptions[0].disabled) kind.value = "text";
     const isTruth = kind.value === "boolean" && relation.value !== "in";
-    part(rule, "key").hidden = !isAttribute;
+    part(rule, "key").hidden = !isAttribute && !isEvent;
+    nameKey(part(rule, "key"), field.value);
+    field.hidden = field.value === "property";
     kind.hidden = bare || textOnly;
     part(rule, "truth").hidden = bare || !isTruth;
-    const value = part(rule, "value");
+    part(rule, "window").hidden = !isEvent || relation.value.startsWith("last_");
+    for (const name of ["where", "add-where"]) part(rule, name).hidden = !isEvent;
     value.hidden = bare || isTruth;
+    value.readOnly = isPresence;
+    if (isPresence) value.value = "online";
     value.type = kind.value === "number" && relation.value !== "in" ? "number" : "text";
-    value.step = "any";
+    value.step = isEvent ? "1" : "any";
+    value.min = isEvent ? "0" : "";
     value.dataset.one ??= value.placeholder;
-    value.placeholder = relation.value === "in" ? value.dataset.many : value.dataset.one;
+    value.placeholder = relation.value === "in" ? value.dataset.many : relation.value.startsWith("last_") ? value.dataset.days : isEvent ? value.dataset.times : value.dataset.one;
     return rule;
+  }
+
+  function nameKey(key, field) {
+    const words = { event: key.dataset.event, property: key.dataset.property }[field] ?? key.dataset.attribute;
+    key.placeholder = words;
+    key.setAttribute("aria-label", words);
+    if (field === "property") key.removeAttribute("list");
+    else key.setAttribute("list", field === "event" ? "event-names" : "attribute-names");
   }
 
   function treeOf(element) {
@@ -104,7 +133,8 @@
 
   function leafOf(rule) {
     const [field, relation] = [part(rule, "field").value, part(rule, "relation").value];
-    const leaf = { field, ...(field === "attribute" && { key: part(rule, "key").value.trim() }), relation };
+    const leaf = { field, ...(!part(rule, "key").hidden && { key: part(rule, "key").value.trim() }), relation };
+    if (field === "event") occasionOf(rule, leaf);
     if (relation.endsWith("exists")) return leaf;
     const text = part(rule, "value").value;
     if (relation === "in") leaf.value = text.split(",").map((one) => one.trim()).filter(Boolean).map((one) => typed(rule, one));
@@ -112,9 +142,18 @@
     return leaf;
   }
 
+  /** The window and the properties of an event's rule. */
+  function occasionOf(rule, leaf) {
+    const days = part(rule, "days").value;
+    if (days && !part(rule, "window").hidden) leaf.days = Number(days);
+    const where = [...part(rule, "where").children].map(leafOf).map(({ field, ...filter }) => filter);
+    if (where.length) leaf.where = where;
+  }
+
   /** null for what is no number: the server says so. */
   function typed(rule, text) {
-    const kind = part(rule, "kind").hidden ? "text" : part(rule, "kind").value;
+    const isEvent = part(rule, "field").value === "event";
+    const kind = part(rule, "kind").hidden && !isEvent ? "text" : part(rule, "kind").value;
     if (kind === "boolean") return text === "true";
     if (kind === "text") return text;
     return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : null;
@@ -149,7 +188,11 @@
     const button = event.target.closest("[data-act]");
     if (!button) return;
     const group = button.closest(".rule-group");
-    if (button.dataset.act === "remove") remove(button.closest(".rule") ?? group);
+    if (button.dataset.act === "add-where") {
+      const filter = ruleFrom({ field: "property", relation: "=", value: "" });
+      part(button.closest(".rule"), "where").append(filter);
+      part(filter, "key").focus();
+    } else if (button.dataset.act === "remove") remove(button.closest(".rule") ?? group);
     else add(group, button.dataset.act === "add-rule" ? ruleFrom(blank()) : groupFrom({ any: [blank()] }));
     changed();
   });

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.audience.models import BehaviourEvent, Subscriber
+from apps.audience.partitions import open_months
 from apps.audience.queries import estimate, matching
 from apps.audience.segments import RuleError, parse
+from apps.audience.services.events import record_events
 from apps.audience.services.merging import merge_subscribers
-from apps.audience.values import read_subscriber
+from apps.audience.values import SubscriberIn, read_subscriber
+from apps.core import clock, valkey
+from apps.core.months import month_of
+from apps.realtime import keys
+from apps.realtime.protocol.channels import user_channel
 from apps.tenants.models import Application, Tenant
+from apps.tenants.scope import tenant_scope
+from apps.tenants.services import create_application
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +92,33 @@ def _tag_holds(tags: list[str], rule: dict[str, Any]) -> bool:
     return bool(set(tags) & set(wanted))
 
 
+def _event_holds(events: list[dict[str, Any]], rule: dict[str, Any]) -> bool:
+    named = [
+        event
+        for event in events
+        if event["name"] == rule["key"]
+        and all(_property_holds(event["properties"], one) for one in rule.get("where", []))
+    ]
+    relation, wanted = rule["relation"], rule.get("value", 0)
+    if relation == "last_within":
+        return any(event["days_ago"] < wanted for event in named)
+    if relation == "last_before":
+        return bool(named) and all(event["days_ago"] > wanted for event in named)
+    times = sum(1 for event in named if rule.get("days") is None or event["days_ago"] < rule["days"])
+    if relation == "exists":
+        return times > 0
+    return {
+        ">": times > wanted, ">=": times >= wanted, "<": times < wanted, "<=": times <= wanted, "=": times == wanted
+    }[relation]  # fmt: skip
+
+
+def _property_holds(properties: dict[str, Any], rule: dict[str, Any]) -> bool:
+    opposite = {"!=": "=", "not_exists": "exists"}.get(rule["relation"])
+    if opposite:
+        return not _attribute_holds(properties, {**rule, "relation": opposite})
+    return _attribute_holds(properties, rule)
+
+
 def _holds(person: dict[str, Any], rule: dict[str, Any]) -> bool:
     if "all" in rule:
         return all(_holds(person, one) for one in rule["all"])
@@ -93,6 +131,10 @@ def _holds(person: dict[str, Any], rule: dict[str, Any]) -> bool:
         return not _holds(person, {**rule, "relation": opposite})
     if rule["field"] == "attribute":
         return _attribute_holds(person["attributes"], rule)
+    if rule["field"] == "event":
+        return _event_holds(person["events"], rule)
+    if rule["field"] == "presence":
+        return bool(person["online"])
     if rule["field"] == "tag":
         return _tag_holds(person["tags"], rule)
     return _text_holds(person[rule["field"]], rule)
@@ -109,6 +151,15 @@ _TAGS = st.sampled_from(["vip", "beta", "a'b", "{x,y}", "NULL"])
 _LANGUAGES = st.sampled_from(["", "en", "en-GB", "zh-Hans"])
 _ZONES = st.sampled_from(["", "Europe/Berlin", "Europe/Paris", "UTC"])
 
+_EVENT_NAMES = st.sampled_from(["buy", "it's", "长%s"])
+_EVENTS = st.fixed_dictionaries(
+    {
+        "name": _EVENT_NAMES,
+        "days_ago": st.sampled_from([0.5, 3.5, 10.5, 40.5]),
+        "properties": st.dictionaries(_KEYS, _STORED, max_size=2),
+    }
+)
+
 _PEOPLE = st.lists(
     st.fixed_dictionaries(
         {
@@ -116,6 +167,8 @@ _PEOPLE = st.lists(
             "tags": st.lists(_TAGS, unique=True, max_size=3),
             "language": _LANGUAGES,
             "timezone": _ZONES,
+            "events": st.lists(_EVENTS, max_size=4),
+            "online": st.booleans(),
         }
     ),
     min_size=1,
@@ -143,8 +196,29 @@ def _relations(field: str, values: st.SearchStrategy[Any], key: st.SearchStrateg
     return st.one_of(shapes)
 
 
+_ATTRIBUTE = _relations("attribute", _SCALARS, _KEYS)
+_WHERE = st.lists(
+    _ATTRIBUTE.map(lambda rule: {name: value for name, value in rule.items() if name != "field"}), max_size=2
+)
+_DAYS = st.sampled_from([1, 4, 11, 400])
+
+
+def _event_rules(relations: list[str], **more: st.SearchStrategy[Any]) -> Any:
+    head = {"field": st.just("event"), "key": _EVENT_NAMES, "relation": st.sampled_from(relations)}
+    return st.fixed_dictionaries({**head, **more}, optional={"where": _WHERE})
+
+
+_EVENT_RULES = st.one_of(
+    _event_rules(["exists", "not_exists"], days=st.none() | _DAYS),
+    _event_rules([">", ">=", "<", "<=", "=", "!="], value=st.integers(0, 3), days=st.none() | _DAYS),
+    _event_rules(["last_within", "last_before"], value=_DAYS),
+)
 _LEAVES = st.one_of(
-    _relations("attribute", _SCALARS, _KEYS),
+    _ATTRIBUTE,
+    _EVENT_RULES,
+    st.fixed_dictionaries(
+        {"field": st.just("presence"), "relation": st.sampled_from(["=", "!="]), "value": st.just("online")}
+    ),
     _relations("tag", _TAGS),
     _relations("language", _LANGUAGES),
     _relations("timezone", _ZONES),
@@ -167,12 +241,61 @@ def test_the_sql_agrees_with_the_oracle(
     scope: Tenant, application: Application, people: list[dict[str, Any]], rules: dict[str, Any]
 ) -> None:
     crowd = [{"external_id": f"p{n}", **person} for n, person in enumerate(people)]
-    with transaction.atomic():
-        merge_subscribers(application=application, people=map(read_subscriber, crowd))
+    online = {person["external_id"] for person in crowd if person["online"]}
+    with transaction.atomic(), patch("apps.audience.queries.online_users", lambda **_where: online):
+        merge_subscribers(application=application, people=map(_as_subscriber, crowd))
+        _remember(application, crowd)
         selected = {row.external_id for row in matching(application=application, rules=rules)}
         transaction.set_rollback(True)
 
     assert selected == {person["external_id"] for person in crowd if _holds(person, rules)}
+
+
+def _as_subscriber(person: dict[str, Any]) -> SubscriberIn:
+    return read_subscriber({name: value for name, value in person.items() if name not in {"events", "online"}})
+
+
+def _remember(application: Application, crowd: list[dict[str, Any]]) -> None:
+    now = clock.now()
+    open_months(month_of(now - timedelta(days=days)) for days in (0, 40.5))
+    known = dict(Subscriber.objects.in_application(application).values_list("external_id", "pk"))
+    BehaviourEvent.objects.bulk_create(
+        BehaviourEvent(
+            tenant_id=application.tenant_id, application=application, subscriber_id=known[person["external_id"]],
+            name=event["name"], occurred_at=now - timedelta(days=event["days_ago"]), event_id=str(number),
+            properties=event["properties"],
+        )
+        for person in crowd
+        for number, event in enumerate(person["events"])
+    )  # fmt: skip
+
+
+def test_who_is_online_is_asked_of_the_data_plane(
+    scope: Tenant, application: Application, region: str, clean_valkey: None
+) -> None:
+    merge_subscribers(application=application, people=[SubscriberIn("here"), SubscriberIn("away")])
+    here = user_channel("here")
+    valkey.connect(region).hset(keys.occupied_of(application.application_id, here), mapping={here: 1, "news": 2})
+
+    def found(relation: str) -> list[str]:
+        rules = {"field": "presence", "relation": relation, "value": "online"}
+        return [person.external_id for person in matching(application=application, rules=rules)]
+
+    assert (found("="), found("!=")) == (["here"], ["away"])
+
+
+def test_events_of_the_neighbours_application_do_not_count(
+    tenant: Tenant, application: Application, other_tenant: Tenant, other_application: Application
+) -> None:
+    for owner, app in ((tenant, application), (other_tenant, other_application)):
+        with tenant_scope(owner):
+            record_events(tenant=owner, application=app, events=[{"external_id": "ada", "name": "buy"}])
+    with tenant_scope(tenant):
+        more = create_application(tenant=tenant, name="Second").application
+        merge_subscribers(application=more, people=[SubscriberIn("ada")])
+        rules = {"field": "event", "key": "buy", "relation": "=", "value": 1}
+        assert estimate(tenant=tenant, application=application, rules=rules) == 1
+        assert estimate(tenant=tenant, application=more, rules=rules) == 0
 
 
 def test_estimate_counts_only_this_application(scope: Tenant, application: Application) -> None:
@@ -194,6 +317,7 @@ def _nested(depth: int) -> dict[str, Any]:
 
 
 _LEAF = {"field": "attribute", "key": "plan", "relation": "=", "value": "pro"}
+_EVENT = {"field": "event", "key": "buy", "relation": "exists"}
 
 
 @pytest.mark.parametrize(
@@ -229,6 +353,23 @@ _LEAF = {"field": "attribute", "key": "plan", "relation": "=", "value": "pro"}
         ({**_LEAF, "relation": "in", "value": ["pro", None]}, "value[1]"),
         ({**_LEAF, "relation": "exists"}, "value"),
         ({"field": "language", "relation": "=", "value": 5}, "value"),
+        ({"field": "event", "relation": "exists"}, "key"),
+        ({**_EVENT, "relation": "in", "value": [1]}, "relation"),
+        ({**_EVENT, "relation": ">=", "value": "3"}, "value"),
+        ({**_EVENT, "relation": ">=", "value": True}, "value"),
+        ({**_EVENT, "relation": ">=", "value": -1}, "value"),
+        ({**_EVENT, "relation": ">="}, "value"),
+        ({**_EVENT, "value": 5}, "value"),
+        ({**_EVENT, "days": 0}, "days"),
+        ({**_EVENT, "days": 3_661}, "days"),
+        ({**_EVENT, "relation": "last_within", "value": 5, "days": 5}, "days"),
+        ({**_EVENT, "relation": "last_before", "value": 0}, "value"),
+        ({**_EVENT, "where": {}}, "where"),
+        ({**_EVENT, "where": [{"key": "a", "relation": "="}] * 6}, "where"),
+        ({**_EVENT, "where": [{"key": "a", "relation": "="}]}, "where[0].value"),
+        ({**_EVENT, "where": [{"field": "tag", "relation": "exists"}]}, "where[0].field"),
+        ({**_LEAF, "days": 5}, "days"),
+        ({"field": "presence", "relation": "=", "value": "away"}, "value"),
         ({"all": [_LEAF] * 201}, "all[200]"),
         (_nested(10), "not." * 9 + "not"),
     ],

@@ -17,7 +17,10 @@ from apps.tenants.models import TenantQuerySet
 _RULES_HELP = (
     'A tree: `{"all": [rule, …]}`, `{"any": [rule, …]}`, `{"not": rule}`, or a leaf '
     '`{"field": "attribute", "key": "plan", "relation": "=", "value": "pro"}`. Fields: attribute, tag, language, '
-    "timezone, external_id. Relations: = != in > >= < <= contains starts_with exists not_exists, as the field allows."
+    "timezone, external_id. Relations: = != in > >= < <= contains starts_with exists not_exists, as the field allows. "
+    'What was done: `{"field": "event", "key": "purchase", "relation": ">=", "value": 3, "days": 30, "where": [{"key": '
+    '"price", "relation": ">", "value": 9.5}]}` counts; exists, not_exists, last_within and last_before (value: days). '
+    'Who is connected: `{"field": "presence", "relation": "=", "value": "online"}`.'
 )
 
 

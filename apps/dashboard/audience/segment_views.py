@@ -10,40 +10,19 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.audience.models import Segment
-from apps.audience.queries import attribute_names, estimate
-from apps.audience.segments import RELATIONS
+from apps.audience.queries import attribute_names, estimate, event_names
 from apps.audience.services.segments import change_segment, create_segment, delete_segment
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.audience.chosen import chosen_application
 from apps.dashboard.audience.forms import SegmentForm
+from apps.dashboard.audience.rule_words import FIELD_LABELS, relation_choices
 from apps.dashboard.forms import add_errors
 from apps.tenants.models import TenantQuerySet
 
-_FIELD_LABELS: dict[str, Any] = {
-    "attribute": gettext_lazy("Attribute"),
-    "tag": gettext_lazy("Tag"),
-    "language": gettext_lazy("Language"),
-    "timezone": gettext_lazy("Time zone"),
-    "external_id": gettext_lazy("External id"),
-}
-_RELATION_LABELS: dict[str, Any] = {
-    "=": gettext_lazy("is"),
-    "!=": gettext_lazy("is not"),
-    "in": gettext_lazy("is one of"),
-    ">": gettext_lazy("is more than"),
-    ">=": gettext_lazy("is at least"),
-    "<": gettext_lazy("is less than"),
-    "<=": gettext_lazy("is at most"),
-    "contains": gettext_lazy("contains"),
-    "starts_with": gettext_lazy("starts with"),
-    "exists": gettext_lazy("is known"),
-    "not_exists": gettext_lazy("is not known"),
-}
 _FIRST_RULES = {"all": [{"field": "attribute", "key": "", "relation": "=", "value": ""}]}
 
 
@@ -115,12 +94,10 @@ def _form_page(request: DashboardRequest, form: SegmentForm, segment: Segment | 
     context = {
         "form": form,
         "segment": segment,
-        "fields": _FIELD_LABELS.items(),
-        "relations": [
-            (relation, label, " ".join(name for name, known in RELATIONS.items() if relation in known))
-            for relation, label in _RELATION_LABELS.items()
-        ],
+        "fields": FIELD_LABELS.items(),
+        "relations": relation_choices(),
         "attribute_names": attribute_names(application=chosen_application(request), newest=1_000),
+        "event_names": event_names(application=chosen_application(request)),
     }
     return render(request, "dashboard/audience/segment_form.html", context)
 
