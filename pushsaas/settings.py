@@ -319,6 +319,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "billing.watch": {"task": "billing.watch", "schedule": 5.0, "options": {"expires": 5}},
     "billing.open_months": {"task": "billing.open_months", "schedule": 3600.0, "options": {"expires": 3600}},
     "messaging.tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 1}},
+    "webhooks.collect": {"task": "webhooks.collect", "schedule": 1.0, "options": {"expires": 1}},
+    "webhooks.deliver": {"task": "webhooks.deliver", "schedule": 1.0, "options": {"expires": 1}},
+    "webhooks.tidy": {"task": "webhooks.tidy", "schedule": 60.0, "options": {"expires": 60}},
     "operations.measure": {"task": "operations.measure", "schedule": 5.0, "options": {"expires": 5}},
     "audience.wake_imports": {"task": "audience.wake_imports", "schedule": 10.0, "options": {"expires": 10}},
     "audience.forget_old_events": {

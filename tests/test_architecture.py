@@ -42,6 +42,8 @@ ACROSS_TENANTS = {
     "apps/tenants/queries.py": 5,
     "apps/tenants/services/invitations.py": 1,
     "apps/tenants/services/oauth_clients.py": 1,
+    "apps/webhooks/outbox.py": 1,
+    "apps/webhooks/services/upkeep.py": 2,
 }
 
 
