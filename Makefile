@@ -32,7 +32,7 @@ beat: install
 	@PUSHSAAS_ROLE=beat exec $(BIN)/python -m celery -A pushsaas beat --loglevel INFO --pidfile= --schedule=$${PUSHSAAS_HOME:-var}/beat-schedule
 
 test: install-dev
-	@$(BIN)/python deploy/test_tools.py
+	@$(BIN)/python deploy/test_tools.py test
 	@$(BIN)/python manage.py compile_translations
 	@$(BIN)/python -m pytest -n $${WORKERS:-2} --dist loadgroup $(ARGS)
 
@@ -47,7 +47,7 @@ format: install-dev
 	$(BIN)/ruff check --fix .
 
 bench: install-dev
-	@$(BIN)/python deploy/test_tools.py
+	@$(BIN)/python deploy/test_tools.py bench
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 messages: install-dev
@@ -55,5 +55,5 @@ messages: install-dev
 	@$(BIN)/python manage.py compile_translations
 
 screenshots: install-dev
-	@$(BIN)/python deploy/test_tools.py
+	@$(BIN)/python deploy/test_tools.py test
 	@$(BIN)/python -m tests.journey.screenshots

@@ -1,7 +1,9 @@
-"""Installs what the real-client and browser tests need and the machine lacks: Chromium and its driver, npm packages.
+"""Installs what tests or benchmarks need beyond pip and the machine lacks: a browser, HTTP load tools, npm packages.
 
-Standard library only. With PUSHSAAS_REQUIRE_TOOLS=1 (CI) a missing tool is an error; otherwise the tests that need it
-skip with a reason.
+Usage: python deploy/test_tools.py test|bench
+
+Standard library only. With PUSHSAAS_REQUIRE_TOOLS=1 (CI) a missing tool is an error; otherwise what needs it skips with
+a reason.
 """
 
 import hashlib
@@ -14,7 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = ROOT / "tests" / "clients"
 REQUIRED = os.environ.get("PUSHSAAS_REQUIRE_TOOLS") == "1"
-DEBIAN_PACKAGES = {"chromium": "chromium", "chromedriver": "chromium-driver"}
+#: What for -> program -> the Debian package that has it.
+DEBIAN_PACKAGES = {
+    "test": {"chromium": "chromium", "chromedriver": "chromium-driver"},
+    "bench": {"h2load": "nghttp2-client", "nghttpd": "nghttp2-server", "wrk": "wrk", "cc": "gcc"},
+}
 
 
 def missing(text: str) -> None:
@@ -23,18 +29,20 @@ def missing(text: str) -> None:
         sys.exit(1)
 
 
-def install_browser() -> None:
-    wanted = [package for program, package in DEBIAN_PACKAGES.items() if shutil.which(program) is None]
+def install_programs(kind: str) -> None:
+    wanted = [package for program, package in DEBIAN_PACKAGES[kind].items() if shutil.which(program) is None]
     if not wanted:
         return None
+    names = " ".join(wanted)
     if shutil.which("apt-get") is None or os.geteuid() != 0:
-        return missing(f"the browser tests will skip: install {' '.join(wanted)}")
-    sys.stdout.write(f"pushsaas: installing {' '.join(wanted)} for the browser tests\n")
+        return missing(f"some of it will skip: install {names}")
+    sys.stdout.write(f"pushsaas: installing {names}\n")
     quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
     subprocess.call(["apt-get", "update", "-qq"], **quiet)
-    fonts = "fonts-noto-cjk"  # else Chinese pages are boxes
-    if subprocess.call(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted, fonts], **quiet) != 0:
-        missing(f"could not install {' '.join(wanted)}")
+    if kind == "test":
+        wanted.append("fonts-noto-cjk")  # else Chinese pages are boxes
+    if subprocess.call(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted], **quiet) != 0:
+        missing(f"could not install {names}")
     return None
 
 
@@ -55,5 +63,5 @@ def install_node_packages() -> None:
     return None
 
 
-install_browser()
+install_programs(sys.argv[1])
 install_node_packages()
