@@ -337,8 +337,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     },
     "tenants.forget_expired_tokens": {
         "task": "tenants.forget_expired_tokens",
-        "schedule": 300.0,
-        "options": {"expires": 300},
+        "schedule": 60.0,
+        "options": {"expires": 60},
     },
     "accounts.sweep": {"task": "accounts.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
 }

@@ -8,7 +8,7 @@ from apps.core.errors import Category, HouseError
 class Unauthenticated(HouseError):
     category = Category.UNAUTHENTICATED
     code = "unauthenticated"
-    default_message = _("Send a live API key: Authorization: Bearer psk_live_…")
+    default_message = _("Send a live API key or OAuth token: Authorization: Bearer …")
 
 
 class MalformedBody(HouseError):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
-from apps.core import valkey
+from apps.core import clock, valkey
 from apps.realtime import allowances
 from apps.tenants.queries import KeyRecord
 from tests.realtime.wire import World, record, world
@@ -129,6 +132,16 @@ async def test_a_bearer_key_needs_the_scope_and_its_own_application(region: str)
         assert await _bearer(it, shop, "weak") == 403
         assert await _bearer(it, shop, "unknown") == 401
         assert await _bearer(it, rival, "good") == 404
+
+
+async def test_a_token_that_is_known_still_ends_in_time(region: str) -> None:
+    shop = record(region)
+    token = replace(api_key(shop, "publish"), expires_at=clock.now() + timedelta(minutes=15))
+    async with world(shop) as it:
+        it.source.keys = {"token": token}
+        assert await _bearer(it, shop, "token") == 200
+        with time_machine.travel(clock.now() + timedelta(minutes=15)):
+            assert await _bearer(it, shop, "token") == 401
 
 
 async def test_a_repeated_idempotency_key_publishes_once(region: str) -> None:
