@@ -38,8 +38,8 @@ class Connection:
     """Belongs to one event loop; its methods run one after another in the connection's own task."""
 
     __slots__ = (
-        "application", "client", "client_events", "engine", "frames", "is_closing", "last_received", "pinged_at",
-        "since", "socket_id", "subscriptions", "user_data", "user_id", "wants_positions",
+        "application", "client", "client_events", "engine", "frames", "is_closing", "is_one_way", "last_received",
+        "pinged_at", "since", "socket_id", "subscriptions", "user_data", "user_id", "wants_positions",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, application: LiveApplication, frames: Frames, client: str) -> None:
@@ -53,6 +53,8 @@ class Connection:
         self.last_received = time.monotonic()
         self.pinged_at: float | None = None
         self.is_closing = False
+        #: The client can only listen, so it is never asked for a sign of life.
+        self.is_one_way = False
         #: Every subscription carries positions, whether it asks for them or not.
         self.wants_positions = False
 

@@ -85,6 +85,12 @@ class AllowanceUnavailable(HouseError):
     default_message = _("The quota of this account cannot be read just now. Try again in a moment.")
 
 
+class ConnectionQuota(HouseError):
+    category: ClassVar[Category] = Category.LIMITED
+    code: ClassVar[str] = "connection_quota"
+    default_message = "Application is over its connection quota."
+
+
 class PublishRateExceeded(HouseError):
     category: ClassVar[Category] = Category.LIMITED
     code: ClassVar[str] = "publish_rate_exceeded"

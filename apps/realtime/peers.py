@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from apps.realtime.protocol.frames import payloads_of
 
 EXTENSION = "pushsaas.frames"
+#: For HTTP: a function that says how many bytes of a response wait in a server whose `send` never does.
+BACKLOG = "pushsaas.backlog"
 #: What may wait for one client before it counts as too slow, in bytes.
 MAX_QUEUED_BYTES = 1024 * 1024
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

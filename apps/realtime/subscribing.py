@@ -113,6 +113,11 @@ def _member(connection: Connection, wish: _Wish) -> Member:
     return Member(user_id, info)
 
 
+async def listen(connection: Connection, channel: str, position: Wanted) -> None:
+    """For a caller that is known to be allowed, on a channel that is not a presence channel. Raises LinkLost."""
+    await _subscribe(connection, _Wish(channel, None, None, position), None)
+
+
 async def _subscribe(connection: Connection, wish: _Wish, member: Member | None) -> None:
     engine, name = connection.engine, wish.channel
     channel = engine.open_channel(connection.application, name)

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 _PONG_TIMEOUT = 30.0
 #: Beyond the promised activity timeout, for the client's ping to arrive.
 _GRACE = 10.0
+#: For those who can only listen: proxies close what has long been silent.
+_COMMENT_EVERY = 15.0
 
 
 class Upkeep:
@@ -100,7 +102,11 @@ class Upkeep:
 
 
 def _check(connection: Connection, now: float, patience: float) -> None:
-    if connection.pinged_at is not None:
+    if connection.is_one_way:
+        if now - connection.last_received > _COMMENT_EVERY:
+            connection.last_received = now
+            connection.send(messages.PING)
+    elif connection.pinged_at is not None:
         if now - connection.pinged_at > _PONG_TIMEOUT:
             connection.close(closing.NO_PONG)
     elif now - connection.last_received > patience:

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from apps.realtime import metrics
-from apps.realtime.applications import LiveApplication
 from apps.realtime.connection import Connection
 from apps.realtime.engine import Engine
 from apps.realtime.http.messages import Receive, Scope, Send
@@ -17,8 +15,8 @@ from apps.realtime.peers import EXTENSION, MAX_QUEUED_BYTES, AsgiFrames, Frames
 from apps.realtime.plane import Plane
 from apps.realtime.protocol import closing, messages
 from apps.realtime.protocol.closing import Close
-from apps.realtime.protocol.frames import frame
 from apps.realtime.protocol.signing import query_pairs
+from apps.realtime.sessions import Session, admit
 from apps.tenants.queries import ApplicationRecord
 
 _PATH = re.compile(r"/app/([^/]+)/?\Z")
@@ -43,7 +41,8 @@ async def serve(plane: Plane, scope: Scope, receive: Receive, send: Send) -> Non
     try:
         record = await _application(plane, scope)
         engine = await plane.engine(record.region)
-        await _admit(engine, record)
+        if not await admit(engine, record):
+            raise _Refused(closing.CONNECTION_QUOTA)
     except _Refused as refused:
         await _end(frames, refused.why, receive)
         return
@@ -77,12 +76,6 @@ def _check_version(query: Mapping[str, str]) -> None:
         raise _Refused(closing.BAD_VERSION)
 
 
-async def _admit(engine: Engine, record: ApplicationRecord) -> None:
-    cap = record.settings.max_connections
-    if not await engine.membership.admission.admit(record.tenant_id, record.application_id, cap=cap):
-        raise _Refused(closing.CONNECTION_QUOTA)
-
-
 async def _end(frames: Frames, why: Close, receive: Receive) -> None:
     frames.accept_writes(MAX_QUEUED_BYTES, lambda: None)
     frames.close(why.code, why.reason)
@@ -93,24 +86,11 @@ async def _end(frames: Frames, why: Close, receive: Receive) -> None:
 async def _serve_admitted(
     engine: Engine, record: ApplicationRecord, frames: Frames, scope: Scope, receive: Receive
 ) -> None:
-    application, query = engine.application(record), dict(query_pairs(scope.get("query_string", b"")))
-    client = _client(query)
-    connection = Connection(engine, application, frames, client)
-    connection.wants_positions = query.get("positions") == "true"
-    application.add(connection)
-    metrics.CONNECTIONS.inc()
-    frames.accept_writes(MAX_QUEUED_BYTES, lambda: _too_slow(application, connection))
-    engine.tracer.note(application, "connected", socket_id=connection.socket_id, client=client)
-    try:
-        frames.write(frame(messages.connection_established(connection.socket_id, record.settings.activity_timeout)))
+    query = dict(query_pairs(scope.get("query_string", b"")))
+    with Session(engine, record, frames, _client(query)) as connection:
+        connection.wants_positions = query.get("positions") == "true"
+        connection.send(messages.connection_established(connection.socket_id, record.settings.activity_timeout))
         await _read(connection, receive)
-    finally:
-        connection.leave_channels()
-        application.remove(connection)
-        engine.membership.admission.release(record.tenant_id, record.application_id)
-        engine.membership.changed()
-        metrics.CONNECTIONS.dec()
-        engine.tracer.note(application, "disconnected", socket_id=connection.socket_id)
 
 
 async def _read(connection: Connection, receive: Receive) -> None:
@@ -125,11 +105,6 @@ async def _read(connection: Connection, receive: Receive) -> None:
             connection.refuse("Binary frames are not part of this protocol", closing.MALFORMED)
         else:
             await connection.receive(text)
-
-
-def _too_slow(application: LiveApplication, connection: Connection) -> None:
-    application.counters.dropped += 1
-    connection.close(closing.TOO_SLOW)
 
 
 def _client(query: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from apps.core.errors import HouseError
 from apps.realtime.engine import Engine
 from apps.realtime.errors import BrokerUnavailable, UnknownPath
-from apps.realtime.http import history, publish, queries
+from apps.realtime.http import history, publish, queries, sse
 from apps.realtime.http.callers import identify
 from apps.realtime.http.messages import Receive, Reply, Request, Scope, Send, error_reply, read_request
 from apps.realtime.link import CommandFailed, LinkLost
@@ -48,6 +48,7 @@ _ROUTES = (
     # The official Python SDK leaves /apps/ID out here.
     _route("POST", r"/()users/([^/]+)/terminate_connections", queries.terminate, "publish"),
 )
+_STREAM = re.compile(r"/apps/([^/]+)/sse\Z")
 _OURS = re.compile(r"/apps/|/users/[^/]+/terminate_connections\Z")
 
 
@@ -57,7 +58,12 @@ def is_ours(path: str) -> bool:
 
 async def serve(plane: Plane, scope: Scope, receive: Receive, send: Send) -> None:
     try:
-        reply = await _reply(plane, await read_request(scope, receive))
+        request = await read_request(scope, receive)
+        stream = _STREAM.match(request.path)
+        if stream is not None:
+            await sse.serve(plane, scope, request, unquote(stream[1]), receive, send)
+            return
+        reply = await _reply(plane, request)
     except HouseError as error:
         reply = error_reply(error)
     except (LinkLost, CommandFailed, OSError) as error:

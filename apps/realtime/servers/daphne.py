@@ -13,7 +13,7 @@ from daphne.server import Server, twisted_loop
 from twisted.internet import defer
 from twisted.internet.tcp import Server as TcpTransport
 
-from apps.realtime.peers import EXTENSION
+from apps.realtime.peers import BACKLOG, EXTENSION
 from apps.realtime.websocket import MAX_MESSAGE
 
 
@@ -73,6 +73,14 @@ class DaphneFrames:
         return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
 
 
+def _backlog(request: Any) -> int:
+    """Of a twisted.web request over HTTP/1.1; its writes never wait."""
+    transport = getattr(request.channel, "transport", None)
+    if type(transport) is not TcpTransport:  # gone, or TLS
+        return 0
+    return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
+
+
 def event_loop() -> asyncio.AbstractEventLoop:
     """The loop that Daphne made while it was imported."""
     loop: asyncio.AbstractEventLoop = twisted_loop
@@ -101,6 +109,8 @@ class GatewayServer(Server):  # type: ignore[misc]  # Daphne has no types
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if scope["type"] == "websocket":
             scope["extensions"] = {EXTENSION: DaphneFrames(protocol)}
+        elif scope["type"] == "http":
+            scope.setdefault("extensions", {})[BACKLOG] = lambda: _backlog(protocol)
         return super().create_application(protocol, scope)
 
     def listen_error(self, failure: Any) -> None:
