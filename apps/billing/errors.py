@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +13,7 @@ from apps.core.errors import Category, HouseError
 
 
 class QuotaExceeded(HouseError):
-    """The period's hard limit of a meter would be passed. Nothing was changed."""
+    """The period's hard limit of a meter would be passed. Nothing was changed. room: units that still fit."""
 
     category = Category.LIMITED
     code = "quota_exceeded"
@@ -23,6 +24,29 @@ class QuotaExceeded(HouseError):
             details={"meter": meter, "limit": limit, "used": used, "resets_at": resets_at.isoformat()},
             retry_after=max(1.0, (resets_at - clock.now()).total_seconds()),
         )
+        self.room = max(0, limit - used)
+
+
+class SpendCapReached(HouseError):
+    """The period's cap in money would be passed. Nothing was changed. room: units that still fit."""
+
+    category = Category.PAYMENT_REQUIRED
+    code = "spend_cap_reached"
+    default_message = _("The spend cap of this billing period would be passed.")
+
+    def __init__(
+        self, *, meter: str, room: int, cap: Decimal, spent: Decimal, currency: str, resets_at: datetime
+    ) -> None:
+        super().__init__(
+            details={
+                "meter": meter,
+                "limit": str(cap),
+                "used": str(spent),
+                "currency": currency,
+                "resets_at": resets_at.isoformat(),
+            },
+        )
+        self.room = room
 
 
 class UnknownPlan(HouseError):
@@ -39,6 +63,8 @@ class BadLimit(HouseError):
     category = Category.INVALID
     code = "bad_limit"
     default_message = _("A limit needs a known meter and a whole number of units.")
+
+    too_precise: ClassVar = _("The currency has no such small amounts.")
 
 
 class BadRange(HouseError):

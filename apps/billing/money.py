@@ -57,6 +57,14 @@ def major(units: int, currency: str) -> Decimal:
     return Decimal(units).scaleb(-digits_of(currency), context=_WIDE)
 
 
+def minor(amount: Decimal, currency: str) -> int:
+    """A decimal amount as minor units: `minor(Decimal("12.34"), "EUR")` is 1234. Raises ValueError for half a cent."""
+    units = amount.scaleb(digits_of(currency), context=_WIDE)
+    if units != units.to_integral_value():
+        raise ValueError("more decimals than the currency has")
+    return int(units)
+
+
 def allocate(parts: Sequence[Decimal], total: int, currency: str) -> list[int]:
     """Posted amounts of the parts that add up to `total` exactly (largest remainder).
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from django.db.models import Count
 
 from apps.audience.models import Subscriber, SubscriberQuerySet
+from apps.billing.services.caps import Quote, quote_sends
 from apps.campaigns.audiences import audience_of_campaign, unknown_variables
 from apps.campaigns.models import Campaign
 from apps.campaigns.planner import Due, Facts, Rules, plan
@@ -42,7 +43,8 @@ class Simulation:
     """audience: people. planned: those who would be sent to, by language. suppressed: by reason.
 
     rendered: for how many the words were really made; template errors are counted among these. When `is_exact` they
-    are everybody, and the figures are what a send would do now. warnings: variables that nobody has.
+    are everybody, and the figures are what a send would do now. warnings: variables that nobody has. price: of the
+    sends, were all of them accepted.
     """
 
     audience: int = 0
@@ -52,6 +54,7 @@ class Simulation:
     samples: list[Preview] = field(default_factory=list)
     faults: list[Preview] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
+    price: Quote | None = None
 
     @property
     def is_exact(self) -> bool:
@@ -71,6 +74,7 @@ def simulate_campaign(campaign: Campaign) -> Simulation:
     _count(result, audience, rules)
     people = [Recipient(*row) for row in audience.order_by("pk").values_list(*COLUMNS)[:RENDERED]]
     _render(result, campaign, content, people)
+    result.price = quote_sends(tenant=campaign.tenant, quantity=result.sends)
     return result
 
 

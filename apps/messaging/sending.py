@@ -14,7 +14,7 @@ from time import monotonic
 
 from django.conf import settings
 
-from apps.billing.errors import QuotaExceeded
+from apps.billing.errors import QuotaExceeded, SpendCapReached
 from apps.billing.meters import CAMPAIGN_SENDS
 from apps.billing.records import UsageRecordIn
 from apps.billing.services import record_usage, release_sends, reserve_sends
@@ -105,8 +105,8 @@ class _Chunk:
             return
         try:
             reserve_sends(tenant=self.message.tenant, quantity=len(made.ready))
-        except QuotaExceeded as error:
-            made.refuse_beyond(error.details["limit"] - error.details["used"])
+        except (QuotaExceeded, SpendCapReached) as error:
+            made.refuse_beyond(error.room)
             if made.ready:
                 reserve_sends(tenant=self.message.tenant, quantity=len(made.ready))
 

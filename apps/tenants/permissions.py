@@ -20,7 +20,7 @@ _MARKETING = frozenset({"audience.write", "campaigns.write", "campaigns.send"})
 _BUILDING = frozenset(
     {"applications.write", "keys.write", "console.publish", "audience.write", "webhooks.write", "usage.write"}
 )
-_RUNNING = frozenset({"members.write", "tenant.write", "audit.read"})
+_RUNNING = frozenset({"limits.write", "members.write", "tenant.write", "audit.read"})
 _OWNING = frozenset({"tenant.delete", "billing.write"})
 
 PERMISSIONS: dict[Role, frozenset[str]] = {
@@ -35,7 +35,8 @@ ALL_PERMISSIONS = PERMISSIONS[Role.OWNER]
 KEY_SCOPES = frozenset(
     {
         "publish", "audience.read", "audience.write", "campaigns.read", "campaigns.write", "campaigns.send",
-        "usage.read", "usage.write", "applications.read", "applications.write", "keys.write", "webhooks.write",
+        "usage.read", "usage.write", "limits.write", "applications.read", "applications.write", "keys.write",
+        "webhooks.write",
     }
 )  # fmt: skip
 #: These people may not work without a second factor.

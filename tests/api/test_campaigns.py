@@ -9,13 +9,15 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
+from apps.billing.services import reserve_sends, set_plan
 from apps.campaigns import planning
 from apps.campaigns.services.running import finish_ended_campaigns, start_due_campaigns
 from apps.core import clock
 from apps.messaging import upkeep
 from apps.messaging.sending import send_due_chunks
 from apps.providers.base import Outcome, Result, Scope
-from apps.tenants.models import Application
+from apps.tenants.models import Application, Tenant
+from apps.tenants.scope import tenant_scope
 from tests.api.helpers import problem
 from tests.sending import Recorder, make_people, network, people
 
@@ -137,6 +139,21 @@ def test_simulate_and_preview_show_what_would_be_sent(api: APIClient, people: li
     shown = api.post(f"{one}/preview", {"external_id": "person-0002"}).json()
     assert shown["notification"]["title"] == "Hi Name 2"
     problem(api.post(f"{one}/preview", {"external_id": "nobody"}), 404, "not_found")
+
+
+def test_the_price_is_shown_before_sending_and_a_campaign_beyond_the_cap_is_refused(
+    api: APIClient, people: list[str], tenant: Tenant
+) -> None:
+    with tenant_scope(tenant):
+        set_plan(tenant=tenant, code="pay-as-you-go")
+        reserve_sends(tenant=tenant, quantity=100_000)  # what is included
+    one = draft(api)
+    price = {"currency": "EUR", "amount": "0.00", "spent": "0.00", "cap": None, "fits": True}
+    assert api.post(f"{one}/simulate").json()["price"] == price
+    api.put("/api/v1/usage/limits", {"meters": {}, "spend_cap": "0"})
+    assert api.post(f"{one}/simulate").json()["price"] == {**price, "cap": "0.00", "fits": False}
+    problem(api.post(f"{one}/schedule", {"send_at": None}), 402, "spend_cap_reached")
+    assert api.get(one).json()["status"] == "draft"
 
 
 def test_another_tenants_campaign_is_not_there(api: APIClient, other_api: APIClient, people: list[str]) -> None:

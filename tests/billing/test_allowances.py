@@ -10,7 +10,8 @@ import time_machine
 from redis import Redis
 
 from apps.billing.services import record_usage, set_plan
-from apps.billing.services.allowances import UNLIMITED, answer_asks, settle_allowance, settle_due_allowances
+from apps.billing.services.allowances import answer_asks, settle_allowance, settle_due_allowances
+from apps.billing.services.caps import UNLIMITED
 from apps.core import valkey
 from apps.realtime import allowances, keys
 from apps.tenants.models import Tenant

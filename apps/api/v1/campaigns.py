@@ -24,6 +24,7 @@ from apps.api.v1.sending import (
 )
 from apps.api.v1.templates import templates_of
 from apps.audience.models import Subscriber
+from apps.billing.services.caps import Quote
 from apps.campaigns.models import Campaign
 from apps.campaigns.queries import counts_of_campaigns, messages_of
 from apps.campaigns.services import (
@@ -101,6 +102,14 @@ class PreviewBody(BodySerializer):
     external_id = serializers.CharField(max_length=200)
 
 
+class PriceSerializer(serializers.Serializer[Quote]):
+    currency = serializers.CharField()
+    amount = serializers.CharField(help_text="Of the sends, before tax, as a decimal number.")
+    spent = serializers.CharField(source="spent_amount", help_text="By usage in this period so far.")
+    cap = serializers.CharField(source="cap_amount", allow_null=True, help_text="The spend cap; null for none.")
+    fits = serializers.BooleanField(help_text="Whether limits and cap would let them through.")
+
+
 class SimulationSerializer(serializers.Serializer[Any]):
     audience = serializers.IntegerField(help_text="People.")
     sends = serializers.IntegerField(help_text="How many of them would be sent to.")
@@ -111,6 +120,7 @@ class SimulationSerializer(serializers.Serializer[Any]):
     samples = PreviewSerializer(many=True)
     faults = PreviewSerializer(many=True)
     warnings = FaultSerializer(many=True)
+    price = PriceSerializer()
 
 
 def _campaigns_of(request: ApiRequest) -> TenantQuerySet[Campaign]:

@@ -15,6 +15,7 @@ from apps.api.v1 import (
     templates,
     usage,
     usage_events,
+    usage_limits,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -38,6 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("applications", applications.ApplicationList.as_view()),
     path("applications/<str:application_id>", applications.ApplicationDetail.as_view()),
     path("usage", usage.Usage.as_view()),
+    path("usage/limits", usage_limits.UsageLimits.as_view()),
     path("usage/events", usage_events.UsageEvents.as_view()),
     path("usage/meters", usage_events.MeterList.as_view()),
     path("templates", templates.TemplateList.as_view()),

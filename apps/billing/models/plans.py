@@ -53,11 +53,15 @@ class Subscription(TenantOwned, TimestampedModel):
     """The plan a tenant has. Its periods are counted from the anchor's day, in the tenant's zone.
 
     limits_json: hard limits of this tenant alone, meter -> units or null for none; they go before the plan's.
+    own_limits_json: what the tenant set for itself, meter -> {"soft", "hard"}; of two hard limits the tighter binds.
+    spend_cap: most that its usage may cost in a period, in minor units.
     """
 
     plan_version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
     anchor_on = models.DateField()
     limits_json = models.JSONField(default=dict)
+    own_limits_json = models.JSONField(default=dict)
+    spend_cap = models.BigIntegerField(null=True)
 
     objects: ClassVar[TenantManager[Subscription]] = TenantManager()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F
+from django.db.models.functions import Coalesce
 
 from apps.billing.models.plans import BillingPeriod
 from apps.core import clock
@@ -26,6 +26,7 @@ class Quota(TenantOwned):
     check_at = models.DateTimeField(null=True)
     included = models.BigIntegerField(default=0)
     hard_limit = models.BigIntegerField(null=True)
+    soft_limit = models.BigIntegerField(null=True)
     watched_percent = models.PositiveSmallIntegerField(default=0)
 
     objects: ClassVar[TenantManager[Quota]] = TenantManager()
@@ -42,10 +43,15 @@ class Quota(TenantOwned):
             models.Index(
                 fields=["id"],
                 name="quota_to_watch",
-                condition=models.Q(watched_percent__lt=100, used__gte=F("hard_limit") / 2),
+                condition=models.Q(watched_percent__lt=100, used__gte=Coalesce("soft_limit", "hard_limit") / 2),
             ),
             models.Index(fields=["check_at"], name="quota_to_check", condition=models.Q(check_at__isnull=False)),
         ]
+
+    @property
+    def watched_limit(self) -> int | None:
+        """What alerts are measured against."""
+        return self.hard_limit if self.soft_limit is None else self.soft_limit
 
 
 class UsageAlert(TenantOwned):

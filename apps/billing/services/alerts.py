@@ -1,4 +1,4 @@
-"""Warns when 50, 80 or 100 % of a hard limit is used: once per period and threshold, on the page and by mail."""
+"""Warns when 50, 80 or 100 % of a limit (the soft one before the hard one) is used, once per period."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ _MOST = 500
 
 _CROSSED = """
 SELECT tenant_id, id FROM billing_quota
-WHERE watched_percent < 100 AND used >= hard_limit / 2
-  AND used * 100 >= hard_limit * CASE WHEN watched_percent < 50 THEN 50 WHEN watched_percent < 80 THEN 80 ELSE 100 END
+WHERE watched_percent < 100 AND used >= coalesce(soft_limit, hard_limit) / 2
+  AND used * 100 >= coalesce(soft_limit, hard_limit)
+      * CASE WHEN watched_percent < 50 THEN 50 WHEN watched_percent < 80 THEN 80 ELSE 100 END
 ORDER BY id LIMIT %s
 """
 
@@ -36,7 +37,7 @@ def raise_alerts() -> int:
 
 def _raise(tenant: Tenant, quota_id: int) -> None:
     quota = Quota.objects.of(tenant).select_for_update().get(pk=quota_id)
-    limit = quota.hard_limit
+    limit = quota.watched_limit
     if limit is None:
         return
     reached = [mark for mark in THRESHOLDS if quota.watched_percent < mark and quota.used * 100 >= limit * mark]
@@ -63,7 +64,7 @@ def _mail(tenant: Tenant, quota: Quota, threshold: int) -> None:
         "tenant": tenant.name,
         "threshold": threshold,
         "used": quota.used,
-        "limit": quota.hard_limit or 0,
+        "limit": quota.watched_limit or 0,
     }
     answering = Membership.objects.of(tenant).filter(role__in=[Role.OWNER, Role.ADMIN]).select_related("user")
     for membership in answering:

@@ -8,6 +8,7 @@ blocks that died with their gateway come back. The bounds of an overshoot are in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,14 +17,13 @@ from redis import Redis
 
 from apps.billing.meters import CONNECTIONS_PEAK, MESSAGES_DELIVERED, MESSAGES_PUBLISHED
 from apps.billing.models import Quota
+from apps.billing.services.caps import UNLIMITED, Budget, budget_of
 from apps.billing.services.periods import current_period
 from apps.core import clock, valkey
 from apps.realtime import allowances, keys
 from apps.tenants.models import Tenant
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 
-#: Offered when the plan has no limit.
-UNLIMITED = 10**12
 _QUIET = timedelta(seconds=60)
 _LEASE = timedelta(seconds=30)
 _CLAIMED = 500
@@ -61,12 +61,12 @@ def _offer_of(tenant_id: int, anew: bool) -> Offer | None:
             return None
         period = current_period(tenant=tenant)
         quotas = {quota.meter: quota for quota in Quota.objects.of(tenant).filter(period=period)}
-        published = quotas[MESSAGES_PUBLISHED]
+        published, budget = quotas[MESSAGES_PUBLISHED], budget_of(tenant=tenant)
         _note(published, tenant, period.ends_at if anew else min(period.ends_at, clock.now() + _QUIET))
         return Offer(
             region=tenant.home_region,
-            messages=0 if _left(quotas[MESSAGES_DELIVERED]) == 0 else _left(published),
-            connections=quotas[CONNECTIONS_PEAK].hard_limit,
+            messages=_messages(quotas, budget),
+            connections=_connections(quotas[CONNECTIONS_PEAK], budget),
             fresh=published.check_at is None,
         )
 
@@ -75,6 +75,21 @@ def _note(published: Quota, tenant: Tenant, check_at: datetime) -> None:
     earlier = Quota.objects.of(tenant).filter(meter=MESSAGES_PUBLISHED, check_at__isnull=False)
     earlier.exclude(pk=published.pk).update(check_at=None)
     Quota.objects.of(tenant).filter(pk=published.pk).update(check_at=check_at)
+
+
+def _messages(quotas: Mapping[str, Quota], budget: Budget) -> int:
+    """Publications that the limits of units and the cap in money allow, were each delivered to nobody."""
+    if _left(quotas[MESSAGES_DELIVERED]) == 0:
+        return 0
+    return budget.room(MESSAGES_PUBLISHED, most=_left(quotas[MESSAGES_PUBLISHED]))
+
+
+def _connections(peak: Quota, budget: Budget) -> int | None:
+    """The highest level allowed; what is open already may stay."""
+    bounds = [] if peak.hard_limit is None else [peak.hard_limit]
+    if budget.cap is not None:
+        bounds.append(peak.used + budget.room(CONNECTIONS_PEAK))
+    return min(bounds, default=None)
 
 
 def _left(quota: Quota) -> int:

@@ -73,7 +73,7 @@ def _create(subscription: Subscription, span: Span) -> None:
         ends_at=span.ends_at,
     )
     Quota.objects.bulk_create(
-        Quota(tenant_id=subscription.tenant_id, period=period, meter=meter, **_allowed(subscription, meter))
+        Quota(tenant_id=subscription.tenant_id, period=period, meter=meter, **allowed(subscription, meter))
         for meter in (*METERS, *_own_meters(subscription))
     )
 
@@ -82,10 +82,17 @@ def _own_meters(subscription: Subscription) -> list[str]:
     return list(TenantMeter.objects.of(subscription.tenant_id).order_by("pk").values_list("name", flat=True))
 
 
-def _allowed(subscription: Subscription, meter: str) -> dict[str, int | None]:
+def allowed(subscription: Subscription, meter: str) -> dict[str, int | None]:
+    """What a quota of this meter says: the plan's or the operator's limit and the tenant's own, the tighter one."""
     charge = subscription.plan_version.terms.charge_for(meter)
     limit = subscription.limits_json.get(meter, charge.limit if charge else None)
-    return {"included": charge.included if charge else 0, "hard_limit": limit}
+    own = subscription.own_limits_json.get(meter, {})
+    hard = [bound for bound in (limit, own.get("hard")) if bound is not None]
+    return {
+        "included": charge.included if charge else 0,
+        "hard_limit": min(hard, default=None),
+        "soft_limit": own.get("soft"),
+    }
 
 
 def set_plan(
@@ -109,6 +116,6 @@ def set_plan(
     # Other limits are warned of anew, and the data plane hears of them through the next look at its allowance.
     UsageAlert.objects.of(tenant).filter(period=period).delete()
     for quota in Quota.objects.of(tenant).filter(period=period):
-        values = {"watched_percent": 0, "check_at": clock.now(), **_allowed(subscription, quota.meter)}
+        values = {"watched_percent": 0, "check_at": clock.now(), **allowed(subscription, quota.meter)}
         Quota.objects.of(tenant).filter(pk=quota.pk).update(**values)
     return subscription

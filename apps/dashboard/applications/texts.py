@@ -48,6 +48,7 @@ SCOPE_TEXTS = {
     "campaigns.write": _("Change campaigns and templates"),
     "campaigns.send": _("Schedule, pause and cancel campaigns"),
     "usage.read": _("Read usage"),
+    "limits.write": _("Set limits and the spend cap"),
     "usage.write": _("Report usage of meters of your own"),
     "applications.read": _("Read applications"),
     "keys.write": _("Make and revoke API keys and OAuth clients"),

@@ -17,6 +17,7 @@ from apps.campaigns.states import Status
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.campaigns.forms import CampaignForm, ScheduleForm
+from apps.dashboard.campaigns.price import price_shown
 from apps.dashboard.errors import NoApplication
 from apps.dashboard.forms import add_errors
 from apps.dashboard.messaging.content import BaseVariants, known_attributes, merged, someone, variants
@@ -170,6 +171,7 @@ def review(
             "planned": list(found.planned.items()),
             "suppressed": list(found.suppressed.items()),
             "suppressed_total": found.suppressed.total(),
+            "price": price_shown(found.price, request.LANGUAGE_CODE or "en") if found.price else None,
         }
     except HouseError as error:
         context["problem"] = error
