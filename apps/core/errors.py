@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_lazy as _
+
 
 class Category(StrEnum):
     """What kind of "no" this is. A door needs nothing else to choose its status."""
@@ -58,6 +60,7 @@ class HouseError(Exception):
 class InvalidInput(HouseError):
     category = Category.INVALID
     code = "invalid_input"
+    default_message = _("Some of what was sent cannot be used.")
 
 
 class NotFound(HouseError):
@@ -65,3 +68,4 @@ class NotFound(HouseError):
 
     category = Category.NOT_FOUND
     code = "not_found"
+    default_message = _("This does not exist, or it belongs to somebody else.")
