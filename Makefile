@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run web gateway worker beat test check format bench chaos messages screenshots install install-dev
+.PHONY: help run compiled web gateway worker beat test check format bench chaos messages screenshots install install-dev
 
 help:
 	@echo "make run          install, start everything, serve http://127.0.0.1:8000 (PORT=, PUSHSAAS_HOME=)"
@@ -22,10 +22,13 @@ install-dev:
 run: install
 	@exec $(BIN)/python manage.py run
 
-web gateway: install
+compiled: install
+	@$(BIN)/python manage.py compile_translations
+
+web gateway: compiled
 	@PUSHSAAS_ROLE=$@ exec $(BIN)/python -m apps.realtime.serve --port $${PORT:-8000}
 
-worker: install
+worker: compiled
 	@PUSHSAAS_ROLE=worker REMAP_SIGTERM=SIGQUIT exec $(BIN)/python -m celery -A pushsaas worker --loglevel INFO --without-gossip --without-mingle
 
 beat: install

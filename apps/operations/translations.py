@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,8 +45,8 @@ def compile_stale() -> list[Path]:
 
 
 def compile_catalogue(source: Path, target: Path) -> None:
-    """.po to .mo; a reader of the target sees the old one or the new one."""
-    draft = target.with_suffix(".mo.new")
+    """.po to .mo; a reader of the target sees the old one or the new one, also when two roles compile at once."""
+    draft = target.with_suffix(f".{os.getpid()}.mo")
     with source.open("rb") as file, draft.open("wb") as output:
         write_mo(output, read_po(file))
     draft.replace(target)
