@@ -55,6 +55,7 @@ SECTIONS = (
         (
             Entry(_("Usage"), "dashboard:usage", "chart", "usage.read"),
             Entry(_("Applications"), "dashboard:application-list", "cube", "applications.read"),
+            Entry(_("Webhooks"), "dashboard:webhook-list", "send", "applications.read"),
             Entry(_("Members"), "dashboard:member-list", "badge", "members.read"),
             Entry(_("Security"), "dashboard:security", "shield"),
         ),

@@ -17,6 +17,8 @@ from apps.core import ids
 from apps.messaging.services import accept_message, create_template
 from apps.tenants.models import Application, Tenant
 from apps.tenants.services import create_api_key, create_oauth_client
+from apps.webhooks.models import Delivery, DeliveryState, WebhookEndpoint
+from apps.webhooks.services.endpoints import create_endpoint, send_test
 
 Maker = Callable[[Tenant, Application], str]
 
@@ -65,6 +67,19 @@ def _device(tenant: Tenant, application: Application) -> str:
     return register_device(tenant=tenant, application=application, external_id="made", device=phone)[0].public_id
 
 
+def _webhook(tenant: Tenant, application: Application) -> str:
+    url = "https://hooks.example.com/made"
+    return create_endpoint(tenant=tenant, application=application, url=url, events=["cache_miss"]).endpoint.public_id
+
+
+def _webhook_delivery(tenant: Tenant, application: Application) -> str:
+    """Of the webhook made last, which has it to itself."""
+    endpoint = WebhookEndpoint.objects.of(tenant).filter(application=application).latest("pk")
+    delivery = send_test(tenant=tenant, endpoint=endpoint)
+    Delivery.objects.of(tenant).filter(pk=delivery.pk).update(state=DeliveryState.DEAD)
+    return delivery.public_id
+
+
 #: Called inside the tenant's scope.
 MAKERS: dict[str, Maker] = {
     "api_key_id": _api_key,
@@ -76,6 +91,8 @@ MAKERS: dict[str, Maker] = {
     "oauth_client_id": _oauth_client,
     "segment_id": _segment,
     "template_id": _template,
+    "webhook_id": _webhook,
+    "delivery_id": _webhook_delivery,
 }
 
 

@@ -16,6 +16,7 @@ from apps.api.v1 import (
     usage,
     usage_events,
     usage_limits,
+    webhooks,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -56,4 +57,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<str:campaign_id>/simulate", campaigns.CampaignSimulate.as_view()),
     path("campaigns/<str:campaign_id>/preview", campaigns.CampaignPreview.as_view()),
     path("campaigns/<str:campaign_id>/deliveries", campaigns.CampaignDeliveries.as_view()),
+    path("webhooks", webhooks.WebhookList.as_view()),
+    path("webhooks/<str:webhook_id>", webhooks.WebhookDetail.as_view()),
+    path("webhooks/<str:webhook_id>/secret", webhooks.WebhookSecret.as_view()),
+    path("webhooks/<str:webhook_id>/test", webhooks.WebhookTest.as_view()),
+    path("webhooks/<str:webhook_id>/replay", webhooks.WebhookReplay.as_view()),
+    path("webhooks/<str:webhook_id>/deliveries", webhooks.WebhookDeliveries.as_view()),
+    path("webhooks/<str:webhook_id>/deliveries/<str:delivery_id>", webhooks.WebhookDelivery.as_view()),
+    path("webhooks/<str:webhook_id>/deliveries/<str:delivery_id>/replay", webhooks.WebhookDeliveryReplay.as_view()),
 ]

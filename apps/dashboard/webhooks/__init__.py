@@ -1,0 +1,1 @@
+"""Webhooks of the chosen application: where its channel events go, and what became of each call."""
