@@ -39,6 +39,7 @@ class Connection:
 
     __slots__ = (
         "application", "client", "client_events", "engine", "frames", "is_closing", "is_one_way", "last_received",
+        "must_authorize",
         "pinged_at", "since", "socket_id", "subscriptions", "user_data", "user_id", "wants_positions",
     )  # fmt: skip
 
@@ -53,6 +54,8 @@ class Connection:
         self.last_received = time.monotonic()
         self.pinged_at: float | None = None
         self.is_closing = False
+        #: Until it signs in or joins a channel that needs a signature. A later change of the setting leaves it alone.
+        self.must_authorize = application.record.settings.authorized_connections_only
         #: The client can only listen, so it is never asked for a sign of life.
         self.is_one_way = False
         #: Every subscription carries positions, whether it asks for them or not.
@@ -132,6 +135,7 @@ class Connection:
     async def _signed_in(self, user_id: str, user: dict[str, Any], user_data: str) -> None:
         await self.engine.hear_commands(self.application)
         self.user_id, self.user_data = user_id, user
+        self.must_authorize = False
         self.application.sign_in(self, user_id)
         self.send(messages.signin_success(user_data))
 

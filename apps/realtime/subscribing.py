@@ -141,6 +141,8 @@ async def _subscribe(connection: Connection, wish: _Wish, member: Member | None)
         _undo(connection, channel, member)
         return
     connection.subscriptions[name] = engine.subscription(channel, member)
+    if channel.kind.needs_auth:
+        connection.must_authorize = False
     ack = messages.subscription_succeeded(name, roster)
     if resumed is not None:
         _go_on(connection, channel, resumed, ack, sequence)

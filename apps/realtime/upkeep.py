@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PONG_TIMEOUT = 30.0
+#: For applications with authorized connections only; Pusher does not document its own.
+_AUTHORIZE_WITHIN = 30.0
 #: Beyond the promised activity timeout, for the client's ping to arrive.
 _GRACE = 10.0
 #: For those who can only listen: proxies close what has long been silent.
@@ -102,7 +104,9 @@ class Upkeep:
 
 
 def _check(connection: Connection, now: float, patience: float) -> None:
-    if connection.is_one_way:
+    if connection.must_authorize and time.time() - connection.since > _AUTHORIZE_WITHIN:
+        connection.close(closing.UNAUTHORISED)
+    elif connection.is_one_way:
         if now - connection.last_received > _COMMENT_EVERY:
             connection.last_received = now
             connection.send(messages.PING)

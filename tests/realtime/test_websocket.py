@@ -253,3 +253,23 @@ async def test_draining_closes_with_reconnect_and_refuses_new_ones(region: str) 
         assert (await late.received())["type"] == "websocket.close"
         assert it.plane.problem() == "draining"
         await client.gone()
+
+
+async def test_a_connection_that_never_authorizes_is_closed_where_that_is_asked_for(region: str) -> None:
+    shop, open_shop = record(region, authorized_connections_only=True), record(region)
+    async with world(shop, open_shop) as it:
+        idle, public, private, user = [await it.client(shop) for _ in range(4)]
+        other = await it.client(open_shop)
+        await public.subscribed("news")
+        await private.subscribed("private-a")
+        await user.signed_in("ada")
+        engine = await it.plane.plane().engine(region)
+        for application in engine.applications.values():
+            for connection in application.connections.values():
+                connection.since -= 31
+        engine.upkeep.check_liveness(0)
+        assert [await idle.closed(), await public.closed()] == [4009, 4009]
+        for client in (private, user, other):
+            await client.nothing_more()
+        for client in (idle, public, private, user, other):
+            await client.gone()

@@ -120,7 +120,7 @@ async def serve(
     marks: dict[str, str] = {}
     frames = SseFrames(send, marks, scope.get("extensions", {}).get(BACKLOG, lambda: 0))
     with Session(engine, record, frames, "sse") as connection:
-        connection.is_one_way = True
+        connection.is_one_way, connection.must_authorize = True, False
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         ends = [asyncio.ensure_future(each) for each in (frames.run(), _disconnected(receive), frames.given_up.wait())]
         try:
