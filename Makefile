@@ -9,6 +9,7 @@ help:
 	@echo "make test         install what is missing and run every test (ARGS='-k name' narrows)"
 	@echo "make check        format, lint, types, import contract"
 	@echo "make bench        every figure as a ratio (ONLY=name for one)"
+	@echo "make chaos        kills gateways, empties Valkey, cuts connections under load (SEED=, FAULTS=)"
 	@echo "make web|gateway|worker|beat   one role, against PUSHSAAS_DATABASE_URL and PUSHSAAS_VALKEY_URL or a running home"
 	@echo "make messages     collect texts for translation, compile the catalogues"
 	@echo "make screenshots  the journey as pictures in docs/screenshots"
@@ -52,6 +53,9 @@ format: install-dev
 bench: install-dev
 	@$(BIN)/python deploy/test_tools.py bench
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+chaos: install-dev
+	@SEED=$(SEED) FAULTS=$(FAULTS) $(BIN)/python -m tests.chaos
 
 messages: install-dev
 	@$(BIN)/python manage.py collect_translations

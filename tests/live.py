@@ -97,7 +97,7 @@ class Live:
         }
         self._engines = [
             embedded.start_postgres(home / "postgres", sockets, settings=None if durable else _FAST),
-            embedded.start_valkey(home / "valkey", sockets, settings={"appendonly": "no"}),
+            self._start_valkey(),
         ]
         self.servers: list[LiveServer] = []
         self.manage("prepare_database")
@@ -128,6 +128,16 @@ class Live:
         self.servers.append(server)
         server.wait_until_listening()
         return server
+
+    def restart_valkey_empty(self) -> None:
+        """kill -9, then a new one that knows nothing."""
+        valkey = self._engines.pop()
+        valkey.process.kill()
+        valkey.process.wait()
+        self._engines.append(self._start_valkey())
+
+    def _start_valkey(self) -> embedded.Engine:
+        return embedded.start_valkey(self.home / "valkey", self.home / "run", settings={"appendonly": "no"})
 
     def stop(self) -> None:
         for server in self.servers:

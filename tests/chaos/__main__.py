@@ -1,0 +1,42 @@
+"""`make chaos SEED= FAULTS=`: the long form. Ends with 1 and what was broken when a promise was."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import django
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pushsaas.settings")
+    django.setup()
+    from tests.chaos.faults import Chaos
+    from tests.live import Live
+
+    seed = int(os.environ.get("SEED") or secrets.randbelow(10**6))
+    faults = int(os.environ.get("FAULTS") or 60)
+    print(f"SEED={seed} FAULTS={faults}", flush=True)
+    home = Path(tempfile.mkdtemp(prefix="pushsaas-chaos-"))
+    live = Live(home)
+    try:
+        report = asyncio.run(Chaos(live, live.tenant(), seed).run(faults))
+    finally:
+        live.stop()
+        shutil.rmtree(home, ignore_errors=True)
+    print(f"faults       {', '.join(report.faults)}")
+    print(f"published    {report.published} acknowledged, heard over {report.connections} connections")
+    print(f"gaps said    {report.gaps} (the first subscription of each channel included)")
+    print(f"broken       {len(report.broken)}")
+    for sentence in report.broken:
+        print(f"  {sentence}")
+    return 1 if report.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""Two gateways on one Valkey, publishers and witnesses, and faults in an order that a seed decides."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import signal
+from contextlib import suppress
+from dataclasses import dataclass, field
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from redis import Redis, RedisError
+
+from apps.realtime import keys
+from tests.chaos.witnesses import Witness, faults_in
+from tests.live import Live, LiveTenant
+
+_CHANNELS = ("orders", "prices", "chat")
+_SERVERS = ("daphne", "uvicorn")
+#: For publications and resumes to come to rest, in seconds.
+_PATIENCE = 60.0
+
+
+@dataclass
+class Report:
+    """What a run has seen. broken: sentences, empty when every promise was kept."""
+
+    seed: int
+    faults: list[str] = field(default_factory=list)
+    published: int = 0
+    connections: int = 0
+    gaps: int = 0
+    broken: list[str] = field(default_factory=list)
+
+
+class Chaos:
+    """Owns the gateways it starts. The Valkey is the `Live` product's own, killed and started again empty."""
+
+    def __init__(self, live: Live, tenant: LiveTenant, seed: int) -> None:
+        self._live, self._tenant, self._random = live, tenant, random.Random(seed)
+        self._gateways = [live.server("--server", name, "--drain", "1") for name in _SERVERS]
+        self._ports = [gateway.port for gateway in self._gateways]
+        self._witnesses = [
+            Witness(self._ports, tenant.key, _CHANNELS, seed + number, has_positions=number % 2 == 0)
+            for number in range(8)
+        ]
+        self._published = dict.fromkeys(_CHANNELS, 0)
+        self._stopped = False
+        self.report = Report(seed)
+
+    async def run(self, faults: int, pause: float = 1.5) -> Report:
+        self._offer_allowance()
+        staying = [asyncio.create_task(witness.stay()) for witness in self._witnesses]
+        publishing = [asyncio.create_task(self._publish(channel)) for channel in _CHANNELS]
+        try:
+            await asyncio.sleep(pause)
+            for _ in range(faults):
+                await self._one_fault()
+                await asyncio.sleep(self._random.uniform(0.2, 2 * pause))
+            self._stopped = True
+            await asyncio.gather(*publishing)
+            await self._come_to_rest()
+        finally:
+            for task in (*staying, *publishing):
+                task.cancel()
+            await asyncio.gather(*staying, *publishing, return_exceptions=True)
+        self._judge()
+        return self.report
+
+    # --- Load
+
+    async def _publish(self, channel: str) -> None:
+        """Each number until it is acknowledged, so that what was acknowledged is 1, 2, 3, …"""
+        while not self._stopped or self._published[channel] == 0:
+            number = self._published[channel] + 1
+            while not await asyncio.to_thread(self._post, channel, number):  # noqa: ASYNC110  # asks a server
+                await asyncio.sleep(0.05)
+            self._published[channel] = number
+            await asyncio.sleep(0.01)
+
+    def _post(self, channel: str, number: int) -> bool:
+        port = self._ports[number % len(self._ports)] if self._random.random() < 0.9 else self._ports[0]
+        address = f"http://127.0.0.1:{port}/apps/{self._tenant.application_id}/events"
+        body = json.dumps({"name": "n", "channel": channel, "data": str(number)}).encode()
+        headers = {"Authorization": f"Bearer {self._tenant.api_key}", "Idempotency-Key": f"{channel}:{number}"}
+        with suppress(URLError, OSError):
+            return urlopen(Request(address, body, headers), timeout=5).status == 200
+        return False
+
+    def _offer_allowance(self) -> None:
+        """What billing would say; an emptied Valkey has forgotten it."""
+        with suppress(RedisError), Redis.from_url(self._live.valkey_url) as client:
+            for name in client.smembers(keys.ALLOWANCE_ASKS):
+                client.set(keys.message_allowance(int(name)), 10**9)
+
+    # --- Faults
+
+    async def _one_fault(self) -> None:
+        fault = self._random.choice([
+            self._kill_a_gateway, self._stop_a_gateway, self._empty_valkey, self._cut_broker_links, self._cut_clients,
+            self._cut_clients,
+        ])  # fmt: skip
+        self.report.faults.append(fault.__name__.strip("_"))
+        await fault()
+        await asyncio.to_thread(self._offer_allowance)
+
+    async def _kill_a_gateway(self) -> None:
+        await self._end_a_gateway(signal.SIGKILL)
+
+    async def _stop_a_gateway(self) -> None:
+        await self._end_a_gateway(signal.SIGTERM)
+
+    async def _end_a_gateway(self, how: signal.Signals) -> None:
+        at = self._random.randrange(len(self._gateways))
+        gateway = self._gateways[at]
+        gateway.process.send_signal(how)
+        await asyncio.to_thread(gateway.process.wait, 30)
+        await asyncio.sleep(self._random.uniform(0, 1))
+        arguments = ("--server", _SERVERS[at], "--drain", "1", "--port", str(gateway.port))
+        self._gateways[at] = await asyncio.to_thread(self._live.server, *arguments)
+
+    async def _empty_valkey(self) -> None:
+        await asyncio.to_thread(self._live.restart_valkey_empty)
+
+    async def _cut_broker_links(self) -> None:
+        with suppress(RedisError), Redis.from_url(self._live.valkey_url) as client:
+            client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+
+    async def _cut_clients(self) -> None:
+        for witness in self._random.sample(self._witnesses, 3):
+            witness.cut()
+
+    # --- Judgement
+
+    async def _come_to_rest(self) -> None:
+        deadline = asyncio.get_running_loop().time() + _PATIENCE
+        # One more of each, so that every witness has something to hear however late it came back.
+        while self._behind() and asyncio.get_running_loop().time() < deadline:
+            await asyncio.to_thread(self._offer_allowance)
+            for channel in _CHANNELS:
+                if await asyncio.to_thread(self._post, channel, self._published[channel] + 1):
+                    self._published[channel] += 1
+            await asyncio.sleep(0.3)
+
+    def _behind(self) -> list[str]:
+        return [
+            f"witness {number} has {witness.last(channel)} of {self._published[channel]} on {channel}"
+            for number, witness in enumerate(self._witnesses)
+            for channel in _CHANNELS
+            if witness.last(channel) != self._published[channel]
+        ]
+
+    def _judge(self) -> None:
+        report = self.report
+        report.published = sum(self._published.values())
+        report.broken = self._behind()
+        for number, witness in enumerate(self._witnesses):
+            report.connections += witness.connections
+            for channel, notes in witness.notes.items():
+                report.gaps += notes.count("gap")
+                report.broken += [f"witness {number} on {channel}: {fault}" for fault in faults_in(notes)]

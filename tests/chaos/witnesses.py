@@ -1,0 +1,97 @@
+"""Clients that write down everything they hear, and the rule by which their notes are judged.
+
+Publications of a channel are numbered 1, 2, 3, … A note is such a number, `GAP` (the server said that something is
+lost, or a plain client had to begin anew) or `SENT_AWAY` (a connection of a plain client was closed with a 42xx code).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, WebSocketException
+
+GAP, SENT_AWAY = "gap", "sent away"
+Note = int | str
+
+
+def faults_in(notes: Sequence[Note]) -> list[str]:
+    """What breaks the promise: order is kept, and whatever is missing was said, before or (by closing) right after.
+
+    A number may come twice in a row: its publisher did not hear the first answer, and Valkey, emptied, forgot it.
+    """
+    faults, last, skipped = [], None, ""
+    for at, note in enumerate(notes):
+        if note == SENT_AWAY:
+            skipped = ""
+        elif note == GAP:
+            faults += [skipped] if skipped else []
+            last, skipped = None, ""
+        elif isinstance(note, int):
+            if last is not None and note < last:
+                faults.append(f"{note} came after {last}, at {at}")
+            elif last is not None and note > last + 1:
+                skipped = skipped or f"between {last} and {note} something is missing, at {at}"
+            last = note
+    return faults + ([skipped] if skipped else [])
+
+
+class Witness:
+    """Stays on its channels whatever happens, on any of the gateways. has_positions: resumes, not starts over."""
+
+    def __init__(
+        self, ports: Sequence[int], key: str, channels: Sequence[str], seed: int, *, has_positions: bool
+    ) -> None:
+        self._ports, self._key, self._channels, self._random = ports, key, channels, random.Random(seed)
+        self._has_positions = has_positions
+        self._positions: dict[str, Any] = {}
+        self._connection: ClientConnection | None = None
+        self.notes: dict[str, list[Note]] = defaultdict(list)
+        self.connections = 0
+
+    def cut(self) -> None:
+        """The network goes away under the connection."""
+        if self._connection is not None:
+            self._connection.transport.abort()
+
+    async def stay(self) -> None:
+        while True:
+            port = self._random.choice(self._ports)
+            with suppress(OSError, TimeoutError, InvalidHandshake, WebSocketException):
+                address = f"ws://127.0.0.1:{port}/app/{self._key}?protocol=7"
+                async with connect(address, compression=None, open_timeout=5, close_timeout=1) as self._connection:
+                    await self._listen(self._connection)
+            await asyncio.sleep(0.05)
+
+    async def _listen(self, connection: ClientConnection) -> None:
+        await connection.recv()
+        self.connections += 1
+        for channel in self._channels:
+            fields: dict[str, Any] = {"channel": channel}
+            if self._has_positions:
+                fields["position"] = self._positions.get(channel, True)
+            await connection.send(json.dumps({"event": "pusher:subscribe", "data": fields}))
+        async for text in connection:
+            self._note(json.loads(text))
+        if not self._has_positions and connection.close_code is not None and 4200 <= connection.close_code < 4300:
+            for notes in self.notes.values():
+                notes.append(SENT_AWAY)
+
+    def _note(self, message: dict[str, Any]) -> None:
+        event, channel = message["event"], message.get("channel", "")
+        if "epoch" in message:
+            self._positions[channel] = {name: message[name] for name in ("epoch", "offset", "message_id")}
+        begins = event == "pusher_internal:subscription_succeeded"
+        if event == "pusher:messages_lost" or (begins and not message.get("recovered")):
+            self.notes[channel].append(GAP)
+        elif event == "n":
+            self.notes[channel].append(int(message["data"]))
+
+    def last(self, channel: str) -> Note | None:
+        return next((note for note in reversed(self.notes[channel]) if isinstance(note, int)), None)
