@@ -317,6 +317,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "campaigns.tick": {"task": "campaigns.tick", "schedule": 1.0, "options": {"expires": 1}},
     "billing.ingest": {"task": "billing.ingest", "schedule": 1.0, "options": {"expires": 1}},
     "billing.watch": {"task": "billing.watch", "schedule": 5.0, "options": {"expires": 5}},
+    "billing.month_end": {"task": "billing.month_end", "schedule": 60.0, "options": {"expires": 60}},
     "billing.open_months": {"task": "billing.open_months", "schedule": 3600.0, "options": {"expires": 3600}},
     "messaging.tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 1}},
     "webhooks.collect": {"task": "webhooks.collect", "schedule": 1.0, "options": {"expires": 1}},
@@ -341,6 +342,15 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "options": {"expires": 60},
     },
     "accounts.sweep": {"task": "accounts.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
+}
+
+#: What collects invoices: the path of a class with the shape of `apps.billing.payments.PaymentAdapter`.
+PAYMENT_ADAPTER = env.text("PAYMENT_ADAPTER", "apps.billing.payments.Manual")
+#: Who sends the invoices, as they print it.
+INVOICE_SELLER = {
+    "name": env.text("INVOICE_SELLER_NAME", "pushsaas"),
+    "address": env.text("INVOICE_SELLER_ADDRESS").replace("\\n", "\n"),
+    "tax_id": env.text("INVOICE_SELLER_TAX_ID"),
 }
 
 #: Seconds a worker may hold a chunk without renewing; longer than any provider's deadline. After a crash the deliveries

@@ -32,6 +32,8 @@ ACROSS_TENANTS = {
     "apps/audience/services/intake.py": 1,
     "apps/billing/services/alerts.py": 1,
     "apps/billing/services/allowances.py": 1,
+    "apps/billing/services/credits.py": 1,
+    "apps/billing/services/month_end.py": 3,
     "apps/campaigns/planning.py": 2,
     "apps/campaigns/services/running.py": 2,
     "apps/dashboard/current.py": 1,

@@ -88,3 +88,27 @@ class BadMeter(HouseError):
     bad_name: ClassVar = _("Write lower-case words with dots between them, such as api.calls.")
     taken: ClassVar = _("There is a meter of this name.")
     too_many: ClassVar = _("There are at most %(count)d meters of one's own.")
+
+
+class WrongInvoiceState(HouseError):
+    """An invoice that is finalised, voided or paid was asked to do what only another one can."""
+
+    category = Category.CONFLICT
+    code = "wrong_invoice_state"
+    default_message = _("The invoice is not in a state that allows this.")
+
+
+class BadAmount(HouseError):
+    """An amount of money that is not above zero, has too many digits, or is more than there is."""
+
+    category = Category.INVALID
+    code = "bad_amount"
+    default_message = _("The amount must be above zero and no more than what is left.")
+
+
+class BadCredit(HouseError):
+    """A coupon, a prepaid credit or a tax that cannot be used on an invoice."""
+
+    category = Category.INVALID
+    code = "bad_credit"
+    default_message = _("This coupon, credit or tax cannot be used.")

@@ -81,7 +81,7 @@ class Standing:
 def standing_of(*, tenant: Tenant) -> Standing:
     """The running period of the tenant, opened when nobody needed it before."""
     period = current_period(tenant=tenant)
-    terms = period.plan_version.terms
+    terms = period.terms
     quotas = {quota.meter: quota for quota in Quota.objects.of(tenant).filter(period=period)}
     raised: dict[str, list[int]] = {}
     for alert in UsageAlert.objects.of(tenant).filter(period=period).order_by("threshold"):

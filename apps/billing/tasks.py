@@ -8,7 +8,9 @@ from django.conf import settings
 from apps.billing import partitions
 from apps.billing.services.alerts import raise_alerts
 from apps.billing.services.allowances import answer_asks, settle_due_allowances
+from apps.billing.services.credits import expire_credits
 from apps.billing.services.ingest import ingest
+from apps.billing.services.month_end import finalise_due, is_counting_behind, open_due_drafts, take_dunning_steps
 
 
 @shared_task(name="billing.ingest")
@@ -24,6 +26,16 @@ def watch(**_unknown: object) -> None:
     """Allowances that are due, alerts that are due."""
     settle_due_allowances()
     raise_alerts()
+
+
+@shared_task(name="billing.month_end")
+def month_end(**_unknown: object) -> None:
+    """Drafts, invoices, expired credit and dunning that are due."""
+    open_due_drafts()
+    if not is_counting_behind():
+        finalise_due()
+    expire_credits()
+    take_dunning_steps()
 
 
 @shared_task(name="billing.open_months")

@@ -65,7 +65,7 @@ def test_without_a_range_it_is_the_running_period_so_far(api: APIClient, tenant:
 
 
 def test_the_running_period_tells_limits_what_is_used_and_what_it_cost(api: APIClient, tenant: Tenant) -> None:
-    with tenant_scope(tenant):
+    with time_machine.travel(datetime(2026, 5, 1, tzinfo=UTC)), tenant_scope(tenant):
         set_plan(tenant=tenant, code="pay-as-you-go", limits={"campaign.sends": 300_000})
     use(tenant, 200_000, meter="campaign.sends")
     period = api.get("/api/v1/usage").json()["period"]

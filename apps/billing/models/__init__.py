@@ -1,5 +1,19 @@
-"""The tables of billing. Usage, periods and quotas belong to a tenant; plans belong to the installation."""
+"""The tables of billing. Plans, tax rates and number counters belong to the installation, the rest to a tenant."""
 
+from apps.billing.models.credits import BillingProfile, Coupon, CreditGrant, TaxRate
+from apps.billing.models.invoices import (
+    CreditBurn,
+    CreditNote,
+    DunningStep,
+    Invoice,
+    InvoiceCounter,
+    InvoiceLine,
+    InvoiceStatus,
+    InvoiceTax,
+    Payment,
+    PaymentStatus,
+)
+from apps.billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
 from apps.billing.models.plans import BillingPeriod, Plan, PlanVersion, Subscription
 from apps.billing.models.quotas import Quota, UsageAlert
 from apps.billing.models.usage import (
@@ -14,12 +28,30 @@ from apps.billing.models.usage import (
 )
 
 __all__ = [
+    "AccountKind",
     "BillingPeriod",
+    "BillingProfile",
     "ConnectionLevel",
+    "Coupon",
+    "CreditBurn",
+    "CreditGrant",
+    "CreditNote",
+    "DunningStep",
+    "Invoice",
+    "InvoiceCounter",
+    "InvoiceLine",
+    "InvoiceStatus",
+    "InvoiceTax",
+    "LedgerAccount",
+    "LedgerEntry",
+    "LedgerTransaction",
+    "Payment",
+    "PaymentStatus",
     "Plan",
     "PlanVersion",
     "Quota",
     "Subscription",
+    "TaxRate",
     "TenantMeter",
     "UnmatchedUsage",
     "UsageAlert",

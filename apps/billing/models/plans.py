@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -10,6 +11,7 @@ from django.db import models
 from django.db.models import F, Func, Value
 from django.utils.translation import gettext_lazy as _
 
+from apps.billing.periods import Span
 from apps.billing.pricing import Terms
 from apps.core import clock
 from apps.core.models import TimestampedModel
@@ -70,11 +72,22 @@ class Subscription(TenantOwned, TimestampedModel):
 
 
 class BillingPeriod(TenantOwned):
-    """`[starts_at, ends_at)`, stored when it opens, so that a later change of zone rules does not move it."""
+    """`[starts_at, ends_at)`, stored when it opens, so that a later change of zone rules does not move it.
+
+    A cycle is what one invoice bills. It is one period, or several after a change of plan; each is rated alone, by its
+    plan's terms for the share of the cycle that it is.
+    """
 
     plan_version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
+    #: Empty when the period is a whole cycle of its own.
+    cycle_starts_at = models.DateTimeField(null=True)
+    cycle_ends_at = models.DateTimeField(null=True)
+    share_numerator = models.BigIntegerField(default=1)
+    share_denominator = models.BigIntegerField(default=1)
+    #: When its cycle got an invoice.
+    invoiced_at = models.DateTimeField(null=True)
 
     objects: ClassVar[TenantManager[BillingPeriod]] = TenantManager()
 
@@ -94,4 +107,21 @@ class BillingPeriod(TenantOwned):
                 ],
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["tenant", "starts_at"], name="period_of_tenant")]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "starts_at"], name="period_of_tenant"),
+            # What the month-end tick looks for.
+            models.Index(fields=["ends_at"], name="period_to_bill", condition=models.Q(invoiced_at=None)),
+        ]
+
+    @property
+    def cycle(self) -> Span:
+        return Span(self.cycle_starts_at or self.starts_at, self.cycle_ends_at or self.ends_at)
+
+    @property
+    def share(self) -> Fraction:
+        return Fraction(self.share_numerator, self.share_denominator)
+
+    @property
+    def terms(self) -> Terms:
+        """The plan's terms for the share of the cycle that this period is."""
+        return self.plan_version.terms.prorated(self.share)

@@ -29,10 +29,10 @@ class Budget:
         """How many more units of a meter the cap allows."""
         if self.cap is None:
             return most
-        return affordable(self.period.plan_version.terms, self.quantities, meter, cap=self.cap, most=most)
+        return affordable(self.period.terms, self.quantities, meter, cap=self.cap, most=most)
 
     def price_of(self, meter: str, quantity: int) -> Fraction:
-        terms = self.period.plan_version.terms
+        terms = self.period.terms
         later = {**self.quantities, meter: self.quantities.get(meter, 0) + quantity}
         return spent(terms, later) - spent(terms, self.quantities)
 
@@ -40,7 +40,7 @@ class Budget:
         """Raises SpendCapReached when this many more units would pass the cap."""
         room = self.room(meter, most=quantity)
         if self.cap is not None and room < quantity:
-            terms = self.period.plan_version.terms
+            terms = self.period.terms
             raise SpendCapReached(
                 meter=meter,
                 room=room,
@@ -85,7 +85,7 @@ def budget_of(*, tenant: Tenant) -> Budget:
 def quote_sends(*, tenant: Tenant, quantity: int) -> Quote:
     """The price of so many campaign sends on top of what is used and reserved, were they accepted now."""
     budget = budget_of(tenant=tenant)
-    terms = budget.period.plan_version.terms
+    terms = budget.period.terms
     quota = Quota.objects.of(tenant).get(period=budget.period, meter=CAMPAIGN_SENDS)
     fits_limit = quota.hard_limit is None or quota.used + quota.reserved + quantity <= quota.hard_limit
     return Quote(

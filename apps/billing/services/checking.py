@@ -9,6 +9,7 @@ from django.db import connection
 
 from apps.billing.meters import APART, Aggregation
 from apps.billing.models import UnmatchedUsage
+from apps.billing.queries import Grain, usage_report
 from apps.billing.services.own_meters import meters_of
 from apps.billing.services.periods import current_period
 from apps.core import valkey
@@ -20,9 +21,6 @@ SELECT asked.name,
   (SELECT CASE WHEN asked.is_level THEN coalesce(max(quantity), 0) ELSE coalesce(sum(quantity), 0) END
    FROM usage_event AS usage WHERE tenant_id = %(tenant)s AND usage.meter = asked.name
      AND occurred_at >= %(start)s AND occurred_at < %(end)s)::bigint,
-  (SELECT CASE WHEN asked.is_level THEN coalesce(max(peak), 0) ELSE coalesce(sum(total), 0) END
-   FROM usage_rollup AS usage WHERE tenant_id = %(tenant)s AND usage.meter = asked.name
-     AND hour >= %(start)s AND hour < %(end)s)::bigint,
   (SELECT used FROM billing_quota AS usage
    WHERE tenant_id = %(tenant)s AND period_id = %(period)s AND usage.meter = asked.name)
 FROM unnest(%(names)s::text[], %(levels)s::boolean[]) AS asked (name, is_level)
@@ -44,7 +42,7 @@ class Telling:
 
 
 def tellings_of(*, tenant: Tenant) -> list[Telling]:
-    """What the three say. They agree at every commit, unless the period starts inside an hour (zones off the hour)."""
+    """What the three say. They agree at every commit."""
     period = current_period(tenant=tenant)
     # Subjects and newest quantities have no sums by the hour that could disagree.
     meters = [meter for meter in meters_of(tenant=tenant).values() if meter.aggregation not in APART]
@@ -58,7 +56,16 @@ def tellings_of(*, tenant: Tenant) -> list[Telling]:
     }
     with connection.cursor() as cursor:
         cursor.execute(_TELLINGS, arguments)
-        return [Telling(*row) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    figures = usage_report(
+        tenant=tenant,
+        start=period.starts_at,
+        end=period.ends_at,
+        grain=Grain.WHOLE,
+        meters={meter.name: meter for meter in meters},
+    )
+    summed = {figure.meter: figure.quantity for figure in figures}
+    return [Telling(meter, recorded, summed.get(meter, 0), counted) for meter, recorded, counted in rows]
 
 
 def unmatched_count() -> int:

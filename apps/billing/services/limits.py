@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apps.billing.errors import BadLimit
-from apps.billing.models import Quota, Subscription, UsageAlert
+from apps.billing.models import BillingPeriod, Quota, Subscription, UsageAlert
 from apps.billing.records import MAX_QUANTITY
 from apps.billing.services.own_meters import meters_of
 from apps.billing.services.periods import allowed, current_period
@@ -44,21 +44,21 @@ def set_limits(*, tenant: Tenant, actor: str, limits: Mapping[str, OwnLimit], sp
     stored = {meter: {"soft": limit.soft, "hard": limit.hard} for meter, limit in limits.items() if limit != OwnLimit()}
     subscription.own_limits_json, subscription.spend_cap = stored, spend_cap
     subscription.save(update_fields=["own_limits_json", "spend_cap", "updated_at"])
-    _apply(subscription, period.pk)
+    _apply(subscription, period)
     facts = {"limits": stored, "spend_cap": spend_cap}
     record_audit(tenant=tenant, actor=actor, action="limits.set", target=tenant.public_id, facts=facts)
     return subscription
 
 
-def _apply(subscription: Subscription, period_id: int) -> None:
+def _apply(subscription: Subscription, period: BillingPeriod) -> None:
     """Brings the running period's quotas to what the subscription says now.
 
     Other limits are warned of anew, and the data plane hears of them through the next look at its allowance.
     """
     tenant_id, now = subscription.tenant_id, clock.now()
-    for quota in Quota.objects.of(tenant_id).filter(period_id=period_id).order_by("meter"):
-        values = {"check_at": now, **allowed(subscription, quota.meter)}
-        if quota.watched_limit != Quota(**allowed(subscription, quota.meter)).watched_limit:
+    for quota in Quota.objects.of(tenant_id).filter(period=period).order_by("meter"):
+        values = {"check_at": now, **allowed(subscription, period, quota.meter)}
+        if quota.watched_limit != Quota(**allowed(subscription, period, quota.meter)).watched_limit:
             values["watched_percent"] = 0
-            UsageAlert.objects.of(tenant_id).filter(period_id=period_id, meter=quota.meter).delete()
+            UsageAlert.objects.of(tenant_id).filter(period=period, meter=quota.meter).delete()
         Quota.objects.of(tenant_id).filter(pk=quota.pk).update(**values)

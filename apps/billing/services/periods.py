@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import F, Sum
 
 from apps.billing.catalogue import FREE, current_version
 from apps.billing.errors import BadLimit
-from apps.billing.meters import METERS
-from apps.billing.models import BillingPeriod, Quota, Subscription, TenantMeter, UsageAlert
-from apps.billing.periods import Span, span_after, span_at
+from apps.billing.meters import METERS, Aggregation
+from apps.billing.models import BillingPeriod, Quota, Subscription, TenantMeter, UsageAlert, UsageEvent
+from apps.billing.periods import Span, share_of, span_after, span_at
+from apps.billing.pricing import Proration
 from apps.core import clock
 from apps.tenants.models import Tenant
 
@@ -50,41 +53,51 @@ def _find(tenant: Tenant, instant: datetime) -> BillingPeriod | None:
 def _open(tenant: Tenant, instant: datetime) -> BillingPeriod:
     subscription_of(tenant=tenant)
     # Whoever opens a period holds the subscription, so two cannot open the same one.
-    subscription = Subscription.objects.of(tenant).select_for_update(of=("self",)).get()
-    zone, anchor = ZoneInfo(tenant.timezone), subscription.anchor_on
+    subscription = _held(tenant)
+    zone, anchor, step = ZoneInfo(tenant.timezone), subscription.anchor_on, subscription.plan_version.terms.months
     while (found := _find(tenant, instant)) is None:
         earlier = BillingPeriod.objects.of(tenant).filter(ends_at__lte=instant).order_by("-ends_at").first()
         later = BillingPeriod.objects.of(tenant).filter(starts_at__gt=instant).order_by("starts_at").first()
         if earlier is not None:
-            span = span_after(earlier.ends_at, anchor=anchor, zone=zone)
+            span = span_after(earlier.ends_at, anchor=anchor, zone=zone, step=step)
         else:
-            span = span_at(instant, anchor=anchor, zone=zone)
+            span = span_at(instant, anchor=anchor, zone=zone, step=step)
         if later is not None:
             span = Span(span.starts_at, min(span.ends_at, later.starts_at))
-        _create(subscription, span)
+        _create(subscription, span, cycle=span, share=Fraction(1))
     return found
 
 
-def _create(subscription: Subscription, span: Span) -> None:
+def _held(tenant: Tenant) -> Subscription:
+    found = Subscription.objects.of(tenant).select_related("plan_version__plan")
+    return found.select_for_update(of=("self",)).get()
+
+
+def _create(subscription: Subscription, span: Span, *, cycle: Span, share: Fraction) -> BillingPeriod:
     period = BillingPeriod.objects.create(
         tenant_id=subscription.tenant_id,
         plan_version=subscription.plan_version,
         starts_at=span.starts_at,
         ends_at=span.ends_at,
+        cycle_starts_at=cycle.starts_at,
+        cycle_ends_at=cycle.ends_at,
+        share_numerator=share.numerator,
+        share_denominator=share.denominator,
     )
     Quota.objects.bulk_create(
-        Quota(tenant_id=subscription.tenant_id, period=period, meter=meter, **allowed(subscription, meter))
+        Quota(tenant_id=subscription.tenant_id, period=period, meter=meter, **allowed(subscription, period, meter))
         for meter in (*METERS, *_own_meters(subscription))
     )
+    return period
 
 
 def _own_meters(subscription: Subscription) -> list[str]:
     return list(TenantMeter.objects.of(subscription.tenant_id).order_by("pk").values_list("name", flat=True))
 
 
-def allowed(subscription: Subscription, meter: str) -> dict[str, int | None]:
+def allowed(subscription: Subscription, period: BillingPeriod, meter: str) -> dict[str, int | None]:
     """What a quota of this meter says: the plan's or the operator's limit and the tenant's own, the tighter one."""
-    charge = subscription.plan_version.terms.charge_for(meter)
+    charge = period.terms.charge_for(meter)
     limit = subscription.limits_json.get(meter, charge.limit if charge else None)
     own = subscription.own_limits_json.get(meter, {})
     hard = [bound for bound in (limit, own.get("hard")) if bound is not None]
@@ -100,22 +113,62 @@ def set_plan(
 ) -> Subscription:
     """Gives the tenant the newest version of a plan and limits of its own; what is not given stays.
 
-    It holds for the whole running period: the period is rated by the terms it has when it ends, and the new limits
-    bind at once, also when more than they allow is used already. Raises UnknownPlan, BadLimit.
+    Another plan begins now: the running period is closed, and the rest of the cycle is a period of the new plan. New
+    limits bind at once, also when more than they allow is used already. Raises UnknownPlan, BadLimit.
     """
     for meter, limit in (limits or {}).items():
         if meter not in METERS or (limit is not None and limit < 0):
             raise BadLimit
-    period = current_period(tenant=tenant)
-    subscription = Subscription.objects.of(tenant).select_for_update(of=("self",)).get()
-    if code is not None:
-        subscription.plan_version = current_version(code)
+    current_period(tenant=tenant)
+    subscription = _held(tenant)
     subscription.limits_json = {**subscription.limits_json, **(limits or {})}
-    subscription.save(update_fields=["plan_version", "limits_json", "updated_at"])
-    BillingPeriod.objects.of(tenant).filter(pk=period.pk).update(plan_version=subscription.plan_version)
+    period = current_period(tenant=tenant)
+    if code is not None and (version := current_version(code)) != period.plan_version:
+        subscription.plan_version = version
+        period = _change_plan(subscription, period)
+    subscription.save(update_fields=["plan_version", "anchor_on", "limits_json", "updated_at"])
     # Other limits are warned of anew, and the data plane hears of them through the next look at its allowance.
     UsageAlert.objects.of(tenant).filter(period=period).delete()
     for quota in Quota.objects.of(tenant).filter(period=period):
-        values = {"watched_percent": 0, "check_at": clock.now(), **allowed(subscription, quota.meter)}
+        values = {"watched_percent": 0, "check_at": clock.now(), **allowed(subscription, period, quota.meter)}
         Quota.objects.of(tenant).filter(pk=quota.pk).update(**values)
     return subscription
+
+
+def _change_plan(subscription: Subscription, period: BillingPeriod) -> BillingPeriod:
+    """Ends the period now and opens one of the subscription's plan in its place.
+
+    Terms of another currency or length of cycle begin a cycle of their own, anchored to this day: one invoice has one
+    currency. What was recorded for later than now moves with the rest of the cycle.
+    """
+    tenant, old, new = subscription.tenant, period.plan_version.terms, subscription.plan_version.terms
+    list(Quota.objects.of(tenant).filter(period=period).order_by("pk").select_for_update())  # nobody counts meanwhile
+    now, zone = clock.now(), ZoneInfo(tenant.timezone)
+    rest = cycle = period.cycle
+    if (old.currency, old.months) != (new.currency, new.months):
+        subscription.anchor_on = now.astimezone(zone).date()
+        rest = Span(now, span_at(now, anchor=subscription.anchor_on, zone=zone, step=new.months).ends_at)
+    after = Span(max(now, period.starts_at), rest.ends_at)
+    share = share_of(after, rest, zone=zone, by_days=new.proration is Proration.DAY)
+    if now <= period.starts_at:  # nothing of it has passed
+        BillingPeriod.objects.of(tenant).filter(pk=period.pk).delete()
+        return _create(subscription, after, cycle=rest, share=share)
+    ended = share_of(Span(period.starts_at, now), cycle, zone=zone, by_days=old.proration is Proration.DAY)
+    period.cycle_starts_at, period.cycle_ends_at, period.ends_at = cycle.starts_at, cycle.ends_at, now
+    period.share_numerator, period.share_denominator = ended.numerator, ended.denominator
+    period.save(update_fields=["cycle_starts_at", "cycle_ends_at", "ends_at", "share_numerator", "share_denominator"])
+    opened = _create(subscription, after, cycle=rest, share=share)
+    _move_what_comes_later(period, opened)
+    return opened
+
+
+def _move_what_comes_later(ended: BillingPeriod, opened: BillingPeriod) -> None:
+    """Sums that were recorded for the minutes ahead of the change belong to the period that it opened."""
+    later = UsageEvent.objects.of(ended.tenant_id).filter(
+        meter__in=[meter.name for meter in METERS.values() if meter.aggregation is Aggregation.SUM],
+        occurred_at__gte=opened.starts_at,
+    )
+    for meter, quantity in later.values_list("meter").annotate(Sum("quantity")):
+        quotas = Quota.objects.of(ended.tenant_id).filter(meter=meter)
+        quotas.filter(period=ended).update(used=F("used") - quantity)
+        quotas.filter(period=opened).update(used=F("used") + quantity)

@@ -1,0 +1,127 @@
+"""The end of every cycle: what is due stands in rows, each is done in one transaction, and any worker may do it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.utils.module_loading import import_string
+
+from apps.billing.models import BillingProfile, DunningStep, Invoice, InvoiceStatus, PaymentStatus
+from apps.billing.payments import CollectionResult, Demand, PaymentAdapter
+from apps.billing.services.invoicing import finalise, open_draft, remind
+from apps.billing.services.periods import current_period
+from apps.billing.services.settling import record_payment
+from apps.core import clock, valkey
+from apps.realtime import keys
+from apps.tenants.models import Tenant
+from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
+from apps.tenants.services import SYSTEM
+
+_MOST = 200
+#: Usage that waits longer than this to be counted holds the invoices back.
+_BEHIND = timedelta(seconds=60)
+
+#: Cycles of which no period runs any more and no invoice was opened.
+_ENDED = """
+SELECT DISTINCT period.tenant_id, coalesce(period.cycle_starts_at, period.starts_at) AS cycle
+FROM billing_billingperiod AS period
+WHERE period.invoiced_at IS NULL AND period.ends_at <= %(now)s AND NOT EXISTS (
+    SELECT FROM billing_billingperiod AS running
+    WHERE running.tenant_id = period.tenant_id AND running.ends_at > %(now)s
+      AND running.cycle_starts_at = coalesce(period.cycle_starts_at, period.starts_at)
+)
+ORDER BY 2, 1 LIMIT %(most)s
+"""
+
+
+def open_due_drafts() -> int:
+    """Opens the drafts of cycles that ended, and the periods that follow them; answers how many had ended."""
+    now = clock.now()
+    with all_tenants(CrossTenantRole.DISPATCH), connection.cursor() as cursor:
+        cursor.execute(_ENDED, {"now": now, "most": _MOST})
+        ended = cursor.fetchall()
+    for tenant_id, starts_at in ended:
+        with tenant_scope(tenant_id):
+            tenant = Tenant.objects.get(pk=tenant_id)
+            current_period(tenant=tenant)
+            open_draft(tenant=tenant, starts_at=starts_at)
+    return len(ended)
+
+
+def finalise_due() -> int:
+    """Finalises drafts whose grace is over, oldest first; answers how many were due.
+
+    Each is one transaction: killed anywhere, it is a draft still, and the number it took is given back. Parked
+    tenants are left out until an operator has looked.
+    """
+    with all_tenants(CrossTenantRole.DISPATCH):
+        drafts = Invoice.objects.get_queryset().filter(status=InvoiceStatus.DRAFT, finalise_at__lte=clock.now())
+        unparked = drafts.exclude(tenant_id__in=_parked())
+        due = list(unparked.order_by("finalise_at", "pk").values_list("tenant_id", "pk")[:_MOST])
+    for tenant_id, invoice_id in due:
+        with tenant_scope(tenant_id):
+            drafts = Invoice.objects.of(tenant_id).filter(pk=invoice_id, status=InvoiceStatus.DRAFT)
+            if drafts.select_for_update(skip_locked=True).exists():  # else another worker has it
+                finalise(tenant=Tenant.objects.get(pk=tenant_id), invoice_id=invoice_id)
+    return len(due)
+
+
+def _parked() -> list[int]:
+    parked = BillingProfile.objects.get_queryset().exclude(parked_at=None)
+    return list(parked.values_list("tenant_id", flat=True))
+
+
+def is_counting_behind() -> bool:
+    """Whether usage has waited so long to be counted that invoices must wait for it."""
+    for region in settings.VALKEY_URLS:
+        for number, _fields in valkey.connect(region).xrange(keys.USAGE, count=1):
+            added_at = datetime.fromtimestamp(int(bytes(number or b"0").split(b"-")[0]) / 1000, UTC)  # type: ignore[arg-type]
+            if datetime.fromtimestamp(time.time(), UTC) - added_at > _BEHIND:
+                return True
+    return False
+
+
+def take_dunning_steps() -> int:
+    """Does what is due about unpaid invoices; answers how many steps were due.
+
+    A step is marked done before it is taken, so that nobody is written to twice; an adapter charges an invoice once
+    however often it is asked.
+    """
+    with all_tenants(CrossTenantRole.DISPATCH):
+        steps = DunningStep.objects.get_queryset().filter(done_at=None, due_at__lte=clock.now())
+        due = list(steps.order_by("due_at", "pk").values_list("tenant_id", "pk")[:_MOST])
+    for tenant_id, number in due:
+        _take(tenant_id, number)
+    return len(due)
+
+
+def _take(tenant_id: int, number: int) -> None:
+    adapter: PaymentAdapter = import_string(settings.PAYMENT_ADAPTER)()
+    with tenant_scope(tenant_id):
+        tenant = Tenant.objects.get(pk=tenant_id)
+        steps = DunningStep.objects.of(tenant).filter(pk=number, done_at=None)
+        step = steps.select_related("invoice").select_for_update(skip_locked=True, of=("self",)).first()
+        if step is None:  # another worker was first, or it was paid
+            return
+        DunningStep.objects.of(tenant).filter(pk=number).update(done_at=clock.now())
+        invoice = step.invoice
+        if step.action == DunningStep.Action.REMIND:
+            remind(tenant=tenant, invoice=invoice)
+        elif step.action == DunningStep.Action.UNCOLLECTIBLE:
+            invoice.changed(payment_status=PaymentStatus.UNCOLLECTIBLE)
+        demand = Demand(invoice.public_id, tenant.public_id, invoice.open_amount, invoice.currency)
+    if step.action == DunningStep.Action.COLLECT and demand.amount:
+        collected = adapter.collect(demand)
+        if collected.result is CollectionResult.PAID:
+            with tenant_scope(tenant):
+                record_payment(
+                    tenant=tenant,
+                    invoice=invoice,
+                    amount=demand.amount,
+                    method=adapter.name,
+                    reference=collected.reference,
+                    actor=SYSTEM,
+                )
