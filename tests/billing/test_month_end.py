@@ -16,8 +16,10 @@ from django.db import DatabaseError, InterfaceError, connection
 from apps.accounts.models import User
 from apps.billing.models import Invoice, InvoiceCounter, LedgerTransaction
 from apps.billing.services import invoicing, month_end
-from apps.billing.services.month_end import finalise_due, open_due_drafts
+from apps.billing.services.month_end import finalise_due, is_counting_behind, open_due_drafts
 from apps.billing.services.numbering import number_invoice
+from apps.core import clock, valkey
+from apps.realtime import keys
 from apps.tenants.models import Tenant
 from apps.tenants.scope import tenant_scope
 from apps.tenants.services import open_tenant
@@ -118,3 +120,11 @@ def test_a_month_end_that_dies_at_any_commit_is_finished_by_the_next(tenants: li
             open_due_drafts()
             finalise_due()
     assert_each_is_billed_once(tenants)
+
+
+def test_usage_that_waits_to_be_counted_holds_invoices_back(clean_valkey: None, region: str) -> None:
+    assert not is_counting_behind()
+    valkey.connect(region).xadd(keys.USAGE, {"r": "{}"})
+    assert not is_counting_behind()
+    with time_machine.travel(clock.now() + timedelta(minutes=2), tick=False):
+        assert is_counting_behind()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -77,9 +77,10 @@ def _parked() -> list[int]:
 def is_counting_behind() -> bool:
     """Whether usage has waited so long to be counted that invoices must wait for it."""
     for region in settings.VALKEY_URLS:
-        for number, _fields in valkey.connect(region).xrange(keys.USAGE, count=1):
-            added_at = datetime.fromtimestamp(int(bytes(number or b"0").split(b"-")[0]) / 1000, UTC)  # type: ignore[arg-type]
-            if datetime.fromtimestamp(time.time(), UTC) - added_at > _BEHIND:
+        oldest: list[Any] = valkey.connect(region).xrange(keys.USAGE, count=1) or []
+        for number, _fields in oldest:
+            milliseconds = int(number.split(b"-")[0])
+            if clock.now() - datetime.fromtimestamp(milliseconds / 1000, UTC) > _BEHIND:
                 return True
     return False
 
