@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
@@ -21,7 +22,7 @@ from apps.billing.services.allowances import settle_allowance, settle_due_allowa
 from apps.billing.services.caps import quote_sends
 from apps.billing.services.limits import OwnLimit, set_limits
 from apps.billing.spending import affordable, spent
-from apps.core import valkey
+from apps.core import clock, valkey
 from apps.realtime import keys
 from apps.tenants.models import AuditEntry, Tenant
 from apps.tenants.scope import tenant_scope
@@ -40,7 +41,8 @@ def limit(tenant: Tenant, cap: int | None = None, **limits: OwnLimit) -> None:
 @pytest.fixture
 def payer(tenant: Tenant) -> Tenant:
     """Pays as it goes: 100,000 sends are included, each further one costs 0.00005 EUR."""
-    with tenant_scope(tenant):
+    begin = clock.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    with time_machine.travel(begin, tick=False), tenant_scope(tenant):
         set_plan(tenant=tenant, code="pay-as-you-go")
     return tenant
 
