@@ -28,8 +28,8 @@ REVIEWED = {
     "accounts_user", "accounts_user_groups", "accounts_user_user_permissions", "accounts_authenticator",
     "accounts_recoverycode", "accounts_session", "accounts_outgoingmail",
     "axes_accessattempt", "axes_accessattemptexpiration", "axes_accessfailurelog", "axes_accesslog",
-    # The operator's price list, the same for all
-    "billing_plan", "billing_planversion",
+    # The operator's price list and taxes, the same for all; invoice numbers have no gaps over all tenants
+    "billing_plan", "billing_planversion", "billing_taxrate", "billing_invoicecounter",
     # A gateway's records are of many tenants; what matches no tenant has none
     "billing_usagesource", "billing_unmatchedusage",
 }  # fmt: skip
