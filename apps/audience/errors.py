@@ -89,3 +89,21 @@ class EventBatchTooLarge(HouseError):
     category = Category.TOO_LARGE
     code = "events_batch_too_large"
     default_message = _("Send at most 1,000 events at a time.")
+
+
+class CategoryInvalid(HouseError):
+    category = Category.INVALID
+    code = "category_invalid"
+    default_message = _("This category cannot be saved as it is.")
+
+
+class CategoryKeyTaken(HouseError):
+    category = Category.CONFLICT
+    code = "category_key_taken"
+    default_message = _("Another category of this application has this key.")
+
+
+class PreferencesInvalid(HouseError):
+    category = Category.INVALID
+    code = "preferences_invalid"
+    default_message = _("These preferences cannot be saved as they are.")

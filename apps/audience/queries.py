@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from django.db import connection
-from django.db.models import Func, TextField
+from django.db.models import Exists, Func, OuterRef, Q, QuerySet, TextField
 from django.utils.translation import gettext as _
 
 from apps.audience.errors import AudienceInvalid
 from apps.audience.events import EventPosition
-from apps.audience.models import BehaviourEvent, Device, Segment, Subscriber, SubscriberQuerySet
+from apps.audience.models import BehaviourEvent, Device, OptOut, Segment, Subscriber, SubscriberQuerySet
 from apps.audience.segment_query import World, condition
 from apps.audience.services.segments import read_rules
 from apps.audience.values import ValueProblem, read_external_id
@@ -121,6 +121,22 @@ def find_devices(*, application: Application, external_id: str = "", provider: s
     if external_id:
         found = found.filter(subscriber__external_id=external_id.replace("\0", ""))
     return found.filter(provider=provider.replace("\0", "")) if provider else found
+
+
+def opted_out(*, application: Application, category: str = "") -> QuerySet[OptOut, int]:
+    """The row numbers of the subscribers who want nothing at all, or nothing of this category (its key)."""
+    refused = OptOut.objects.of(application.tenant_id).filter(subscriber__application=application)
+    theirs = Q(category=None) | Q(category__key=category) if category else Q(category=None)
+    return refused.filter(theirs).values_list("subscriber_id", flat=True)
+
+
+def refusal() -> Exists:
+    """A condition on Subscriber: wants nothing at all."""
+    return Exists(
+        OptOut.objects.get_queryset().filter(
+            tenant_id=OuterRef("tenant_id"), subscriber_id=OuterRef("pk"), category=None
+        )
+    )
 
 
 def timeline_of(

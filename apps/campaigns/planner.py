@@ -18,6 +18,8 @@ class Facts:
 
     language: str
     timezone: str
+    #: Wants nothing at all.
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Suppressed:
 
 def plan(facts: Facts, rules: Rules, *, now: datetime) -> Due | Suppressed:
     """now: when the plan is made; nothing is due before it."""
+    if facts.refuses:
+        return Suppressed(Reason.OPTED_OUT)
     due_at = max(rules.base, now)
     if rules.expires_at is not None and due_at >= rules.expires_at:
         return Suppressed(Reason.EXPIRED)

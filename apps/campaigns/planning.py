@@ -15,6 +15,7 @@ from time import monotonic
 from django.conf import settings
 from django.db import connection, transaction
 
+from apps.audience.queries import refusal
 from apps.campaigns.audiences import audience_of_run
 from apps.campaigns.models import CampaignRun
 from apps.campaigns.planner import Facts, Rules, Suppressed, plan
@@ -104,7 +105,8 @@ def _plan_page(claim: RunClaim) -> bool:
             audience_of_run(run)
             .filter(pk__gt=run.cursor, pk__lte=run.until)
             .order_by("pk")
-            .values_list("pk", "language", "timezone")[: CHUNK * CHUNKS]
+            .annotate(refuses=refusal())
+            .values_list("pk", "language", "timezone", "refuses")[: CHUNK * CHUNKS]
         )
         for start in range(0, len(page), CHUNK):
             _plan_chunk(run, page[start : start + CHUNK])
@@ -117,13 +119,13 @@ def _plan_page(claim: RunClaim) -> bool:
         return True
 
 
-def _plan_chunk(run: CampaignRun, people: list[tuple[int, str, str]]) -> None:
+def _plan_chunk(run: CampaignRun, people: list[tuple[int, str, str, bool]]) -> None:
     rules, now = rules_of(run), clock.now()
     decide = lru_cache(maxsize=1_024)(lambda facts: plan(facts, rules, now=now))
     due: dict[datetime, list[int]] = defaultdict(list)
     suppressed: dict[Reason, list[int]] = defaultdict(list)
-    for number, language, timezone in people:
-        decision = decide(Facts(language, timezone))
+    for number, language, timezone, refuses in people:
+        decision = decide(Facts(language, timezone, refuses))
         if isinstance(decision, Suppressed):
             suppressed[decision.reason].append(number)
         else:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from django.db.models import Count
 
 from apps.audience.models import Subscriber, SubscriberQuerySet
+from apps.audience.queries import refusal
 from apps.billing.services.caps import Quote, quote_sends
 from apps.campaigns.audiences import audience_of_campaign, unknown_variables
 from apps.campaigns.models import Campaign
@@ -72,7 +73,7 @@ def simulate_campaign(campaign: Campaign) -> Simulation:
     result = Simulation(warnings=unknown_variables(content, audience))
     rules = _rules(campaign, content)
     _count(result, audience, rules)
-    people = [Recipient(*row) for row in audience.order_by("pk").values_list(*COLUMNS)[:RENDERED]]
+    people = [Recipient(*row) for row in audience.exclude(refusal()).order_by("pk").values_list(*COLUMNS)[:RENDERED]]
     _render(result, campaign, content, people)
     result.price = quote_sends(tenant=campaign.tenant, quantity=result.sends)
     return result
@@ -100,10 +101,10 @@ def _rules(campaign: Campaign, content: CompiledContent) -> Rules:
 
 def _count(result: Simulation, audience: SubscriberQuerySet, rules: Rules) -> None:
     now = clock.now()
-    groups = audience.order_by().values_list("language", "timezone").annotate(people=Count("pk"))
-    for language, timezone, people in groups:
+    groups = audience.order_by().annotate(refuses=refusal()).values_list("language", "timezone", "refuses")
+    for *facts, people in groups.annotate(people=Count("pk")):
         result.audience += people
-        decision = plan(Facts(language, timezone), rules, now=now)
+        decision = plan(Facts(*facts), rules, now=now)
         if isinstance(decision, Due):
             result.planned[decision.language] += people
         else:

@@ -41,6 +41,7 @@ SECTIONS = (
         (
             Entry(_("Subscribers"), "dashboard:subscriber-list", "people", "audience.read"),
             Entry(_("Segments"), "dashboard:segment-list", "filter", "audience.read"),
+            Entry(_("Preferences"), "dashboard:category-list", "mail", "audience.read"),
         ),
     ),
     Section(

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     """Why a delivery was suppressed. A rejected one carries the network's own code instead."""
 
     NOT_IN_AUDIENCE = "not_in_audience"
+    OPTED_OUT = "opted_out"
     TEMPLATE_ERROR = "template_error"
     EXPIRED = "expired"
     CANCELED = "canceled"

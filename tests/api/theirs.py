@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from apps.audience.addresses import DeviceIn
 from apps.audience.services.devices import register_device
+from apps.audience.services.preferences import create_category
 from apps.audience.services.segments import create_segment
 from apps.audience.services.subscribers import upsert_subscriber
 from apps.campaigns.services import create_campaign
@@ -44,6 +45,10 @@ def _subscriber(tenant: Tenant, application: Application) -> str:
 def _segment(tenant: Tenant, application: Application) -> str:
     rules = {"field": "attribute", "key": "plan", "relation": "=", "value": "pro"}
     return create_segment(tenant=tenant, application=application, name="Pro", rules=rules).public_id
+
+
+def _category(tenant: Tenant, application: Application) -> str:
+    return create_category(tenant=tenant, application=application, key="news", names={"en": "News"}).public_id
 
 
 def _template(tenant: Tenant, application: Application) -> str:
@@ -86,6 +91,7 @@ MAKERS: dict[str, Maker] = {
     "device_id": _device,
     "application_id": lambda tenant, application: application.application_id,
     "campaign_id": _campaign,
+    "category_id": _category,
     "external_id": _subscriber,
     "message_id": _message,
     "oauth_client_id": _oauth_client,

@@ -9,6 +9,8 @@ import pytest
 from django.db import connection
 
 from apps.audience.errors import AudienceInvalid
+from apps.audience.models import Subscriber
+from apps.audience.services.preferences import set_preferences
 from apps.billing.errors import QuotaExceeded
 from apps.billing.services import current_period
 from apps.campaigns import planning
@@ -28,6 +30,7 @@ from apps.campaigns.services import (
 )
 from apps.campaigns.services.editing import Plan
 from apps.campaigns.services.running import finish_ended_campaigns, start_due_campaigns
+from apps.campaigns.simulation import simulate_campaign
 from apps.core import clock
 from apps.core.errors import HouseError, InvalidInput
 from apps.messaging import upkeep
@@ -325,3 +328,20 @@ def test_a_campaign_that_cannot_start_fails_with_its_code(make: Callable[..., Ca
     assert start_due_campaigns() == 0
     with tenant_scope(campaign.tenant_id):
         assert (campaign.refreshed().status, campaign.failure) == ("failed", "content_missing")
+
+
+def test_who_is_unsubscribed_is_suppressed_with_the_reason_and_a_dry_run_says_so(
+    start: Callable[..., Campaign], application: Application, network: Recorder, people: list[str]
+) -> None:
+    with tenant_scope(application.tenant_id):
+        refusing = Subscriber.objects.in_application(application).named(people[1])
+        set_preferences(tenant=application.tenant_id, person=refusing, source="link", unsubscribed=True)
+    campaign = start()
+    with tenant_scope(application.tenant_id):
+        dry_run = simulate_campaign(campaign.refreshed())
+    run_to_the_end()
+
+    assert network.recipients == [people[0], people[2]]
+    assert counts(campaign) == Counts(planned=3, suppressed=1, attempted=2, accepted=2)
+    assert (dict(dry_run.suppressed), dry_run.sends) == ({"opted_out": 1}, 2)
+    assert {sample.external_id for sample in dry_run.samples} == {people[0], people[2]}

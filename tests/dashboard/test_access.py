@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from apps.audience.models import ImportJob, Segment, Subscriber
+from apps.audience.services.preferences import create_category
 from apps.campaigns.services import create_campaign
 from apps.campaigns.services.editing import Plan
 from apps.core import clock
@@ -87,6 +88,8 @@ def foreign_ids(
         plan = Plan("Spring", {"all": True}, ["console"], content={"en": {"title": "Hi", "body": "There"}})
         campaign = create_campaign(tenant=other_tenant, application=application, plan=plan)
 
+        category = create_category(tenant=other_tenant, application=application, key="news", names={"en": "News"})
+
         def first(model: Any) -> str:
             return str(model.objects.of(other_tenant).order_by("pk")[0].public_id)
 
@@ -101,6 +104,7 @@ def foreign_ids(
             "subscribers": {"public_id": first(Subscriber)},
             "subscribers/import": {"public_id": job.public_id},
             "segments": {"public_id": first(Segment)},
+            "categories": {"public_id": category.public_id},
             "templates": {"public_id": first(Template)},
             "campaigns": {"public_id": campaign.public_id},
         }

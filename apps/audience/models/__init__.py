@@ -12,6 +12,7 @@ from apps.audience.models.people import (
     Subscriber,
     SubscriberQuerySet,
 )
+from apps.audience.models.preferences import OptOut, PreferenceCategory
 
 __all__ = [
     "IMPORT_ACTIVE",
@@ -25,7 +26,9 @@ __all__ = [
     "ImportJob",
     "ImportRejection",
     "ImportState",
+    "OptOut",
     "Platform",
+    "PreferenceCategory",
     "Segment",
     "Subscriber",
     "SubscriberQuerySet",

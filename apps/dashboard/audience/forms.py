@@ -119,6 +119,25 @@ class UploadForm(forms.Form):
     )
 
 
+class CategoryForm(forms.Form):
+    key = forms.CharField(
+        label=gettext_lazy("Key"),
+        max_length=40,
+        help_text=gettext_lazy("Your servers name the category by it. It never changes."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    names = forms.CharField(
+        label=gettext_lazy("Names"),
+        max_length=4_000,
+        help_text=gettext_lazy("What people read, one language a line, as in “en: News”."),
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "en: News\nzh-Hans: 新闻"}),
+    )
+
+    def clean_names(self) -> dict[str, str]:
+        lines = [line.partition(":") for line in self.cleaned_data["names"].splitlines() if line.strip()]
+        return {language.strip(): name.strip() for language, _colon, name in lines}
+
+
 class SegmentForm(forms.Form):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
     rules = forms.JSONField(widget=forms.Textarea(attrs={"class": "code", "rows": 12, "spellcheck": "false"}))

@@ -14,7 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.audience.events import EventPosition
 from apps.audience.models import Segment, Subscriber
+from apps.audience.preferences import path_of
 from apps.audience.queries import find_subscribers, timeline_of
+from apps.audience.services.preferences import preferences_of
 from apps.audience.services.subscribers import erase_subscriber, upsert_subscriber
 from apps.audience.values import timezones
 from apps.core.errors import HouseError
@@ -73,8 +75,14 @@ def export(request: DashboardRequest) -> HttpResponseBase:
 @require_safe
 def subscriber(request: DashboardRequest, public_id: str) -> HttpResponse:
     person = _people_of(request).access(public_id)
-    context = {"person": person, "attributes": rows_of(person.attributes), **_timeline(person)}
+    context = {"person": person, "attributes": rows_of(person.attributes), **_timeline(person), **_wishes(person)}
     return render(request, "dashboard/audience/subscriber.html", context)
+
+
+def _wishes(person: Subscriber) -> dict[str, Any]:
+    current = preferences_of(person=person)
+    refused = [key for key, is_wanted in current.wanted.items() if not is_wanted]
+    return {"unsubscribed": current.unsubscribed, "refused": refused, "preferences_path": path_of(person)}
 
 
 @page("audience.read")

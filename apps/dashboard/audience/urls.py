@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.dashboard.audience import import_views, segment_views, subscriber_views
+from apps.dashboard.audience import category_views, import_views, segment_views, subscriber_views
 
 urlpatterns = [
     path("subscribers/", subscriber_views.subscribers, name="subscriber-list"),
@@ -17,6 +17,8 @@ urlpatterns = [
     path("subscribers/<str:public_id>/events/", subscriber_views.timeline, name="subscriber-timeline"),
     path("subscribers/<str:public_id>/edit/", subscriber_views.edit, name="subscriber-edit"),
     path("subscribers/<str:public_id>/delete/", subscriber_views.delete, name="subscriber-delete"),
+    path("categories/", category_views.categories, name="category-list"),
+    path("categories/<str:public_id>/delete/", category_views.delete, name="category-delete"),
     path("segments/", segment_views.segments, name="segment-list"),
     path("segments/new/", segment_views.create, name="segment-create"),
     path("segments/estimate/", segment_views.estimate_rules, name="segment-estimate"),
