@@ -76,5 +76,6 @@ class ChannelEvent:
 
     @property
     def as_told(self) -> dict[str, Any]:
-        """As Pusher writes it."""
-        return {"name": self.name, "channel": self.channel, **self.facts}
+        """As Pusher writes it, in its order, which the database does not keep."""
+        facts = {fact: self.facts[fact] for fact in _FACTS.get(self.name, ()) if fact in self.facts}
+        return {"name": self.name, "channel": self.channel, **facts}

@@ -65,6 +65,11 @@ const commands = {
   disconnect() {
     client.disconnect();
   },
+  // What the SDK makes of a call to a customer's server; null when it does not believe it.
+  webhook({ headers, rawBody }) {
+    const hook = server.webhook({ headers, rawBody });
+    return hook.isValid() ? { events: hook.getEvents(), time: hook.getTime().getTime() } : null;
+  },
   async server({ method, given }) {
     const answer = await server[method](...given);
     return answer?.json ? { status: answer.status, body: await answer.json() } : null;

@@ -14,6 +14,7 @@ from apps.campaigns.services.editing import Plan
 from apps.operations.demo_content import fill
 from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import tenant_scope
+from apps.webhooks.services.endpoints import create_endpoint, send_test
 
 pytestmark = pytest.mark.django_db
 _LABELLED = {"input", "select", "textarea"}
@@ -97,9 +98,12 @@ def assert_promises(url: str, page: Page) -> None:
 
 @pytest.fixture
 def furnished(tenant: Tenant, application: Application) -> Campaign:
-    """One of everything that a page shows: people, a segment, a template, a campaign."""
+    """One of everything that a page shows: people, a segment, a template, a webhook with a call, a campaign."""
     with tenant_scope(tenant):
         fill(tenant=tenant, application=application)
+        url = "https://hooks.example.com/in"
+        made = create_endpoint(tenant=tenant, application=application, url=url, events=["cache_miss"])
+        send_test(tenant=tenant, endpoint=made.endpoint)
         plan = Plan(
             name="Spring", audience={"all": True}, routes=["console"], content={"en": {"title": "Hi", "body": "There"}}
         )

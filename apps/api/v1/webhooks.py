@@ -76,7 +76,7 @@ class WebhookDeliveryDetailSerializer(WebhookDeliverySerializer):
 
     @extend_schema_field(_AttemptSerializer(many=True))
     def get_attempt_log(self, delivery: Delivery) -> Any:
-        return _AttemptSerializer(list(attempts_of(delivery)), many=True).data
+        return [_AttemptSerializer(attempt).data for attempt in attempts_of(delivery)]
 
 
 class WebhookBody(BodySerializer):

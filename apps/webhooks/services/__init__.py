@@ -1,1 +1,1 @@
-"""The verbs of webhooks."""
+"""The verbs of webhooks, a module per subject: endpoints, collecting, delivering, replaying, notices, upkeep."""
