@@ -8,8 +8,7 @@ import random
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
-from urllib.error import URLError
-from urllib.request import Request, urlopen
+from http.client import HTTPConnection, HTTPException
 
 from redis import Redis, RedisError
 
@@ -47,6 +46,7 @@ class Chaos:
             for number in range(8)
         ]
         self._published = dict.fromkeys(_CHANNELS, 0)
+        self._links: dict[str, HTTPConnection] = {}
         self._stopped = False
         self.report = Report(seed)
 
@@ -78,16 +78,23 @@ class Chaos:
             while not await asyncio.to_thread(self._post, channel, number):  # noqa: ASYNC110  # asks a server
                 await asyncio.sleep(0.05)
             self._published[channel] = number
-            await asyncio.sleep(0.01)
 
     def _post(self, channel: str, number: int) -> bool:
-        port = self._ports[number % len(self._ports)] if self._random.random() < 0.9 else self._ports[0]
-        address = f"http://127.0.0.1:{port}/apps/{self._tenant.application_id}/events"
-        body = json.dumps({"name": "n", "channel": channel, "data": str(number)}).encode()
+        """Over one connection per channel, to another gateway after each failure."""
+        link = self._links.get(channel)
+        if link is None:
+            link = self._links[channel] = HTTPConnection("127.0.0.1", self._random.choice(self._ports), timeout=5)
+        body = json.dumps({"name": "n", "channel": channel, "data": str(number)})
         headers = {"Authorization": f"Bearer {self._tenant.api_key}", "Idempotency-Key": f"{channel}:{number}"}
-        with suppress(URLError, OSError):
-            return urlopen(Request(address, body, headers), timeout=5).status == 200
-        return False
+        try:
+            link.request("POST", f"/apps/{self._tenant.application_id}/events", body, headers)
+            response = link.getresponse()
+            response.read()
+        except (OSError, HTTPException):
+            del self._links[channel]
+            link.close()
+            return False
+        return response.status == 200
 
     def _offer_allowance(self) -> None:
         """What billing would say; an emptied Valkey has forgotten it."""
@@ -125,8 +132,10 @@ class Chaos:
         await asyncio.to_thread(self._live.restart_valkey_empty)
 
     async def _cut_broker_links(self) -> None:
-        with suppress(RedisError), Redis.from_url(self._live.valkey_url) as client:
-            client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+        for _ in range(5):
+            with suppress(RedisError), Redis.from_url(self._live.valkey_url) as client:
+                client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            await asyncio.sleep(self._random.uniform(0.02, 0.3))
 
     async def _cut_clients(self) -> None:
         for witness in self._random.sample(self._witnesses, 3):
