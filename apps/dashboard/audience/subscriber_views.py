@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -16,6 +16,7 @@ from apps.audience.events import EventPosition
 from apps.audience.models import Segment, Subscriber
 from apps.audience.preferences import path_of
 from apps.audience.queries import find_subscribers, timeline_of
+from apps.audience.services.disclosure import disclose_subscriber
 from apps.audience.services.preferences import preferences_of
 from apps.audience.services.subscribers import erase_subscriber, upsert_subscriber
 from apps.audience.values import timezones
@@ -98,6 +99,19 @@ def _timeline(person: Subscriber, below: EventPosition | None = None) -> dict[st
     events, following = timeline_of(person=person, below=below, limit=_EVENTS)
     shown = [(event, rows_of(event.properties)) for event in events]
     return {"events": shown, "below": following.encode() if following else ""}
+
+
+@page("audience.read")
+@require_POST
+def disclose(request: DashboardRequest, public_id: str) -> HttpResponse:
+    """A JSON file of everything that is held about the person."""
+    person = _people_of(request).access(public_id)
+    told = disclose_subscriber(tenant=request.tenant, person=person, actor=request.user.public_id)
+    return JsonResponse(
+        told.to_json(),
+        json_dumps_params={"ensure_ascii": False, "indent": 2},
+        headers={"Content-Disposition": f'attachment; filename="{person.public_id}.json"'},
+    )
 
 
 @page("audience.write")

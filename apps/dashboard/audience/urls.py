@@ -15,6 +15,7 @@ urlpatterns = [
     path("subscribers/import/<str:public_id>/report/", import_views.report, name="import-report"),
     path("subscribers/<str:public_id>/", subscriber_views.subscriber, name="subscriber"),
     path("subscribers/<str:public_id>/events/", subscriber_views.timeline, name="subscriber-timeline"),
+    path("subscribers/<str:public_id>/disclosure/", subscriber_views.disclose, name="subscriber-disclosure"),
     path("subscribers/<str:public_id>/edit/", subscriber_views.edit, name="subscriber-edit"),
     path("subscribers/<str:public_id>/delete/", subscriber_views.delete, name="subscriber-delete"),
     path("categories/", category_views.categories, name="category-list"),
