@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-MODULES = ("benchmarks.fanout", "benchmarks.campaign", "benchmarks.push", "benchmarks.audience")
+MODULES = ("benchmarks.fanout", "benchmarks.campaign", "benchmarks.billing", "benchmarks.push", "benchmarks.audience")
 
 
 @dataclass(frozen=True, slots=True)

@@ -319,6 +319,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "billing.watch": {"task": "billing.watch", "schedule": 5.0, "options": {"expires": 5}},
     "billing.month_end": {"task": "billing.month_end", "schedule": 60.0, "options": {"expires": 60}},
     "billing.open_months": {"task": "billing.open_months", "schedule": 3600.0, "options": {"expires": 3600}},
+    "billing.forget": {"task": "billing.forget", "schedule": 3600.0, "options": {"expires": 3600}},
     "messaging.tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 1}},
     "webhooks.collect": {"task": "webhooks.collect", "schedule": 1.0, "options": {"expires": 1}},
     "webhooks.deliver": {"task": "webhooks.deliver", "schedule": 1.0, "options": {"expires": 1}},

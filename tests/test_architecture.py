@@ -34,6 +34,7 @@ ACROSS_TENANTS = {
     "apps/billing/services/allowances.py": 1,
     "apps/billing/services/credits.py": 1,
     "apps/billing/services/month_end.py": 3,
+    "apps/billing/services/retention.py": 1,
     "apps/campaigns/planning.py": 2,
     "apps/campaigns/services/running.py": 2,
     "apps/dashboard/current.py": 1,

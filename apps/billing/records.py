@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from apps.billing.meters import METERS, Aggregation, Meter
 
@@ -64,12 +65,14 @@ class UsageRecordIn:
 
     @property
     def payload_hash(self) -> bytes:
-        facts = [self.quantity, self.application_id or 0, dict(self.dimensions)]
-        return _fingerprint([*facts, self.subject] if self.subject else facts)
+        """Of everything but the timestamp."""
+        subject = f",{_canonical(self.subject)}" if self.subject else ""
+        return _fingerprint(f"[{self.quantity},{self.application_id or 0},{self.dimensions_text}{subject}]")
 
     @property
-    def dimensions_hash(self) -> bytes:
-        return _fingerprint(dict(self.dimensions))
+    def dimensions_text(self) -> str:
+        """Canonical JSON."""
+        return _canonical(dict(self.dimensions)) if self.dimensions else "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,18 @@ class UsageOutcome:
     reason: str = ""
 
 
-def _fingerprint(value: object) -> bytes:
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-    return hashlib.blake2b(canonical, digest_size=16).digest()
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _fingerprint(canonical: str) -> bytes:
+    return hashlib.blake2b(canonical.encode(), digest_size=16).digest()
+
+
+@lru_cache(maxsize=4_096)
+def dimensions_hash(canonical: str) -> bytes:
+    """Names a combination of dimensions, given as canonical JSON."""
+    return _fingerprint(canonical)
 
 
 def reason_against(record: UsageRecordIn, *, now: datetime, meters: Mapping[str, Meter] = METERS) -> str:

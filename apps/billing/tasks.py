@@ -11,6 +11,7 @@ from apps.billing.services.allowances import answer_asks, settle_due_allowances
 from apps.billing.services.credits import expire_credits
 from apps.billing.services.ingest import ingest
 from apps.billing.services.month_end import finalise_due, is_counting_behind, open_due_drafts, take_dunning_steps
+from apps.billing.services.retention import drop_old_months, prune_keys, sweep_sources
 
 
 @shared_task(name="billing.ingest")
@@ -42,3 +43,11 @@ def month_end(**_unknown: object) -> None:
 def open_months(**_unknown: object) -> None:
     """The next months' partitions."""
     partitions.open_months_ahead()
+
+
+@shared_task(name="billing.forget")
+def forget(**_unknown: object) -> None:
+    """What is kept no longer: raw months, identities, silent sources."""
+    drop_old_months()
+    prune_keys()
+    sweep_sources()

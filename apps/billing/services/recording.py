@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 from django.db import connection
 
 from apps.billing import partitions
 from apps.billing.meters import APART, METERS, Aggregation, Meter
 from apps.billing.models import BillingPeriod
-from apps.billing.records import UNKNOWN_METER, Result, UsageOutcome, UsageRecordIn, reason_against
+from apps.billing.records import UNKNOWN_METER, Result, UsageOutcome, UsageRecordIn, dimensions_hash, reason_against
 from apps.billing.services.apart import count_apart
 from apps.billing.services.own_meters import meters_of
 from apps.billing.services.periods import open_periods
@@ -26,14 +26,16 @@ GRACE = timedelta(hours=1)
 #: `fresh` is the deduplication: a second writer of the same key waits in it for the first to commit or roll back. The
 #: raw records, the sums and the period's quotas are written from what it returned, so a repeat touches none of them.
 _WRITE = """
-WITH offered AS MATERIALIZED (
-    SELECT * FROM unnest(
-        %(meters)s::text[], %(keys)s::text[], %(hashes)s::bytea[], %(quantities)s::bigint[],
-        %(instants)s::timestamptz[], %(applications)s::bigint[], %(dimensions)s::jsonb[], %(dimension_hashes)s::bytea[],
-        %(subjects)s::text[]
+WITH kind AS (
+    SELECT * FROM unnest(%(dimensions)b::text[], %(dimension_hashes)b::bytea[]) WITH ORDINALITY
+        AS kind (dimensions, dimensions_hash, kind)
+), offered AS MATERIALIZED (
+    SELECT record.*, dimensions::jsonb, dimensions_hash FROM unnest(
+        %(meters)b::text[], %(keys)b::text[], %(hashes)b::bytea[], %(quantities)b::bigint[],
+        %(instants)b::timestamptz[], %(applications)b::bigint[], %(kinds)b::bigint[], %(subjects)b::text[]
     ) WITH ORDINALITY AS record
-        (meter, source_key, payload_hash, quantity, occurred_at, application_id, dimensions, dimensions_hash,
-         subject, n)
+        (meter, source_key, payload_hash, quantity, occurred_at, application_id, kind, subject, n)
+    JOIN kind USING (kind)
 ), fresh AS (
     INSERT INTO usage_key (tenant_id, meter, source_key, payload_hash, first_seen_on)
     SELECT %(tenant)s, meter, source_key, payload_hash, %(today)s FROM offered ORDER BY meter, source_key
@@ -119,14 +121,19 @@ def _write(records: list[UsageRecordIn], meters: Mapping[str, Meter], tenant: Te
         "levels": [name for name, meter in meters.items() if meter.aggregation is Aggregation.MAX],
         "apart": [name for name, meter in meters.items() if meter.aggregation in APART],
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_WRITE, arguments | _columns(records))
-        fresh = [records[n - 1] for n in cursor.fetchone()[0]]
+    # A cursor that sends the arrays in binary: Django's own writes them into the statement, at a third of the speed.
+    with psycopg.Cursor(connection.connection) as cursor, connection.wrap_database_errors:
+        numbers = cursor.execute(_WRITE, arguments | _columns(records)).fetchone()
+    assert numbers is not None
+    fresh = [records[n - 1] for n in numbers[0]]
     count_apart(fresh, meters, tenant=tenant)
     return {record.identity for record in fresh}
 
 
 def _columns(records: list[UsageRecordIn]) -> dict[str, list[Any]]:
+    """kinds: of each record, the number of its combination of dimensions in `dimensions`, from 1."""
+    numbers: dict[str, int] = {}
+    kinds = [numbers.setdefault(record.dimensions_text, len(numbers) + 1) for record in records]
     return {
         "meters": [record.meter for record in records],
         "keys": [record.source_key for record in records],
@@ -134,8 +141,9 @@ def _columns(records: list[UsageRecordIn]) -> dict[str, list[Any]]:
         "quantities": [record.quantity for record in records],
         "instants": [record.occurred_at for record in records],
         "applications": [record.application_id or 0 for record in records],
-        "dimensions": [json.dumps(dict(record.dimensions), sort_keys=True) for record in records],
-        "dimension_hashes": [record.dimensions_hash for record in records],
+        "kinds": kinds,
+        "dimensions": list(numbers),
+        "dimension_hashes": [dimensions_hash(text) for text in numbers],
         "subjects": [record.subject for record in records],
     }
 
