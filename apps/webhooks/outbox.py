@@ -49,6 +49,10 @@ WHERE tenant_id = %(tenant)s AND id = %(lane)s
 """
 
 
+#: The one lane of an endpoint that batches.
+WHOLE_ENDPOINT = ""
+
+
 class LaneLost(Exception):
     """Another worker holds the lane by now. What this one was about to write must not be."""
 
@@ -80,6 +84,19 @@ def put(*, tenant: Tenant, endpoint: WebhookEndpoint, deliveries: Collection[Del
 def open_lanes(*, tenant: Tenant, endpoint: WebhookEndpoint, names: Collection[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_OPEN, {"tenant": tenant.pk, "endpoint": endpoint.pk, "names": sorted(names)})
+
+
+def merge_lanes(*, tenant: Tenant, endpoint: WebhookEndpoint) -> None:
+    """Puts what is pending into one lane, in its order; who works on one of the lanes loses it. Holds the endpoint."""
+    pending = Delivery.objects.of(tenant).filter(endpoint=endpoint, state=DeliveryState.PENDING)
+    if pending.update(lane=WHOLE_ENDPOINT):
+        open_lanes(tenant=tenant, endpoint=endpoint, names=[WHOLE_ENDPOINT])
+    Lane.objects.of(tenant).filter(endpoint=endpoint).exclude(name=WHOLE_ENDPOINT).delete()
+
+
+def is_merged(*, tenant: Tenant, endpoint: WebhookEndpoint) -> bool:
+    """Whether something waits in the one lane; whatever comes then goes behind it. The caller holds the endpoint."""
+    return Lane.objects.of(tenant).filter(endpoint=endpoint, name=WHOLE_ENDPOINT).exists()
 
 
 def hold(claim: Claim) -> None:

@@ -35,14 +35,13 @@ class Reply:
 
 
 class Receiver:
-    """received: in the order of arrival. replies: for the next calls; 200 when they are used up. on_call: before it
-    answers."""
+    """received: in the order of arrival. replies: for the next calls. answer: what is said when they are used up."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.replies: deque[Reply] = deque()
         self.connections: set[tuple[str, int]] = set()
-        self.on_call: Callable[[Received], None] = lambda _received: None
+        self.answer: Callable[[Received], Reply] = lambda _received: Reply()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.origin = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -63,8 +62,7 @@ class Receiver:
                 got = Received(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
                 receiver.received.append(got)
                 receiver.connections.add(self.client_address)
-                receiver.on_call(got)
-                reply = receiver.replies.popleft() if receiver.replies else Reply()
+                reply = receiver.replies.popleft() if receiver.replies else receiver.answer(got)
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)

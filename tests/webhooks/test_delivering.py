@@ -15,6 +15,7 @@ from apps.tenants.scope import tenant_scope
 from apps.webhooks import outbox
 from apps.webhooks.models import Attempt, Delivery, DisabledReason, Lane, WebhookEndpoint
 from apps.webhooks.services import delivering
+from apps.webhooks.services.endpoints import change_endpoint
 from apps.webhooks.services.replaying import replay_delivery, replay_range
 from tests.webhooks.conftest import MakeEndpoint, Plane, deliver, deliveries, make_due, states
 from tests.webhooks.receiver import Receiver, Reply
@@ -285,6 +286,21 @@ def test_neighbours_share_a_call_when_batching(
     deliver()
     assert [len(call.events) for call in receiver.received] == [50, 10]
     assert [event["subscription_count"] for call in receiver.received for event in call.events] == list(range(60))
+
+
+def test_batching_that_is_switched_on_and_off_keeps_the_order(
+    make_endpoint: MakeEndpoint, plane: Plane, application: Application, receiver: Receiver, tenant: Tenant
+) -> None:
+    endpoint = make_endpoint()
+    for batching, numbers in ((False, (0, 1)), (True, (2, 3)), (False, (4, 5))):
+        with tenant_scope(tenant):
+            change_endpoint(tenant=tenant, endpoint=endpoint, batching=batching)
+        for number in numbers:
+            plane.note(application, "subscription_count", "news", subscription_count=number)
+        plane.collect()
+    deliver()
+    told = [[event["subscription_count"] for event in call.events] for call in receiver.received]
+    assert told == [[0], [1], [2, 3], [4], [5]]
 
 
 def test_without_a_live_credential_pushers_way_says_so(

@@ -161,11 +161,12 @@ def _put(tenant: Tenant, endpoint: WebhookEndpoint, events: Iterable[ChannelEven
     """Filtered before anything else, so that a batch holds only what its endpoint wants."""
     wanted = [event for event in events if event.name in endpoint.events]
     groups = batches_of(wanted) if endpoint.batching else [[event] for event in wanted]
+    merged = endpoint.batching or outbox.is_merged(tenant=tenant, endpoint=endpoint)
     deliveries = [
         Delivery(
             tenant=tenant,
             endpoint=endpoint,
-            lane="" if endpoint.batching else group[0].channel,
+            lane=outbox.WHOLE_ENDPOINT if merged else group[0].channel,
             events=[event.to_json() for event in group],
         )
         for group in groups

@@ -71,6 +71,8 @@ def change_endpoint(*, tenant: Tenant, endpoint: WebhookEndpoint, actor: str = S
         changes["events"] = _checked_events(changes["events"])
     _hold(tenant, endpoint.application)
     endpoint.refresh_from_db(from_queryset=WebhookEndpoint.objects.of(tenant).select_for_update(no_key=True))
+    if changes.get("batching") and not endpoint.batching:
+        outbox.merge_lanes(tenant=tenant, endpoint=endpoint)
     audited = dict(changes)
     if changes.get("is_enabled"):
         changes |= {**_HEALTHY, "disabled_reason": DisabledReason.NONE}
