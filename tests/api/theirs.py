@@ -6,15 +6,17 @@ The permission table makes them for the neighbour and asks for them; the generat
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from apps.audience.addresses import DeviceIn
 from apps.audience.services.devices import register_device
 from apps.audience.services.preferences import create_category
 from apps.audience.services.segments import create_segment
 from apps.audience.services.subscribers import upsert_subscriber
+from apps.billing.models import Invoice
 from apps.campaigns.services import create_campaign
 from apps.campaigns.services.editing import Plan
-from apps.core import ids
+from apps.core import clock, ids
 from apps.messaging.services import accept_message, create_template
 from apps.tenants.models import Application, Tenant
 from apps.tenants.services import create_api_key, create_oauth_client
@@ -85,6 +87,20 @@ def _webhook_delivery(tenant: Tenant, application: Application) -> str:
     return delivery.public_id
 
 
+def _invoice(tenant: Tenant, application: Application) -> str:
+    return Invoice.objects.create(
+        tenant=tenant,
+        status="finalised",
+        currency="EUR",
+        starts_at=clock.now() - timedelta(days=30),
+        ends_at=clock.now(),
+        finalise_at=clock.now(),
+        finalised_at=clock.now(),
+        series="INV-2026",
+        number=int(clock.now().timestamp() * 1_000_000),
+    ).public_id
+
+
 #: Called inside the tenant's scope.
 MAKERS: dict[str, Maker] = {
     "api_key_id": _api_key,
@@ -93,6 +109,7 @@ MAKERS: dict[str, Maker] = {
     "campaign_id": _campaign,
     "category_id": _category,
     "external_id": _subscriber,
+    "invoice_id": _invoice,
     "message_id": _message,
     "oauth_client_id": _oauth_client,
     "segment_id": _segment,

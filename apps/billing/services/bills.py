@@ -16,6 +16,7 @@ from apps.billing.money import add
 from apps.billing.rating import rate
 from apps.billing.records import OLDEST
 from apps.billing.services.credits import discounts_for, profile_of, taxes_of, usable_credits
+from apps.billing.services.periods import current_period
 from apps.billing.statement import Item, Statement, state
 from apps.core import clock
 from apps.tenants.models import Tenant
@@ -82,6 +83,12 @@ def reckon(*, tenant: Tenant, periods: Sequence[BillingPeriod], hold: bool = Fal
     dues = [Due(entry.meter, units) for entry, units in zip(entries, statement.dues, strict=True)]
     burns = burn(dues, usable_credits(tenant=tenant, currency=currency, hold=hold)) if statement.total > 0 else []
     return Bill(periods[0].starts_at, ends_at, tuple(entries), statement, tuple(burns))
+
+
+def reckon_running(*, tenant: Tenant) -> Bill:
+    """The bill of the running cycle, if it ended when it will with no more usage."""
+    cycle = current_period(tenant=tenant).cycle
+    return reckon(tenant=tenant, periods=periods_of_cycle(tenant=tenant, starts_at=cycle.starts_at))
 
 
 def _used(tenant: Tenant, periods: Sequence[BillingPeriod]) -> dict[int, dict[str, int]]:
