@@ -10,6 +10,7 @@ import pytest
 from apps.core import valkey
 from apps.realtime import keys
 from apps.tenants.queries import ApplicationRecord
+from tests.realtime.test_cluster import node_of
 from tests.realtime.wire import record, world
 
 pytestmark = pytest.mark.usefixtures("clean_valkey")
@@ -64,6 +65,22 @@ async def test_who_comes_back_within_the_linger_was_never_away(region: str) -> N
         assert lingering(region, shop, "presence-a") == []
         assert noted(region, shop, "presence-a") == before
         await ada.gone()
+
+
+async def test_what_a_dead_node_held_lingers_too(region: str) -> None:
+    shop = hooked(region)
+    async with world(shop) as it:
+        other_node = it.node()
+        watcher, lost = await it.client(shop), await it.client(shop, other_node)
+        await watcher.subscribed("presence-a", user="watcher")
+        await lost.subscribed("presence-a", user="ada")
+        engine = await it.plane.plane().engine(region)
+        await engine.lines.call("DEL", keys.lease(node_of(other_node, region)))
+        await engine.membership.renew()
+        await engine.membership.renew()
+        assert lingering(region, shop, "presence-a") == [b"member presence-a ada"]
+        for client in (watcher, lost):
+            await client.gone()
 
 
 async def test_a_client_event_is_noted_with_its_sender(region: str) -> None:
