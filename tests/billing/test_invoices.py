@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from apps.accounts.models import OutgoingMail
@@ -361,3 +362,22 @@ def test_an_operation_is_booked_once(tenant: Tenant) -> None:
         first, second = (book(tenant=tenant, operation="test", operation_id="1", entries=moves) for _repeat in range(2))
         assert first == second
         assert LedgerEntry.objects.of(tenant).count() == 2
+
+
+def test_the_check_parks_a_tenant_whose_books_do_not_add_up(
+    may: Tenant, as_worker: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tenant_scope(may):
+        grant_credit(tenant=may, name="Prepaid", currency="EUR", amount=1_000)
+        invoice = invoice_of(may)
+        record_payment(tenant=may, invoice=invoice, amount=50, method="manual", reference="1", actor="op")
+        issue_credit_note(tenant=may, invoice=invoice, amount=Decimal(1), reason="kind", actor="op")
+    call_command("check_invariants")
+    assert capsys.readouterr().out == "1 tenants, 0 broken rules\n"
+    with tenant_scope(may):
+        Invoice.objects.of(may).update(paid=40)
+    with pytest.raises(CommandError, match="do not add up"):
+        call_command("check_invariants")
+    assert f"{may.public_id} receivable 4800 and open 4810 differ in EUR" in capsys.readouterr().out
+    with tenant_scope(may):
+        assert profile_of(tenant=may).parked_at is not None
