@@ -10,7 +10,13 @@ from apps.billing.services.alerts import raise_alerts
 from apps.billing.services.allowances import answer_asks, settle_due_allowances
 from apps.billing.services.credits import expire_credits
 from apps.billing.services.ingest import ingest
-from apps.billing.services.month_end import finalise_due, is_counting_behind, open_due_drafts, take_dunning_steps
+from apps.billing.services.month_end import (
+    finalise_due,
+    is_counting_behind,
+    open_due_drafts,
+    take_all,
+    take_dunning_steps,
+)
 from apps.billing.services.retention import drop_old_months, prune_keys, sweep_sources
 
 
@@ -32,11 +38,11 @@ def watch(**_unknown: object) -> None:
 @shared_task(name="billing.month_end")
 def month_end(**_unknown: object) -> None:
     """Drafts, invoices, expired credit and dunning that are due."""
-    open_due_drafts()
+    take_all(open_due_drafts)
     if not is_counting_behind():
-        finalise_due()
+        take_all(finalise_due)
     expire_credits()
-    take_dunning_steps()
+    take_all(take_dunning_steps)
 
 
 @shared_task(name="billing.open_months")

@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from apps.accounts.models import User
 from apps.billing.models import Invoice, InvoiceCounter, LedgerTransaction
 from apps.billing.services import invoicing, month_end
+from apps.billing.services.credits import profile_of
 from apps.billing.services.month_end import finalise_due, is_counting_behind, open_due_drafts
 from apps.billing.services.numbering import number_invoice
 from apps.core import clock, valkey
@@ -28,7 +29,7 @@ from tests.billing.invoices import JUNE, plan, subscribe
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The worker died here."""
 
 
@@ -128,3 +129,20 @@ def test_usage_that_waits_to_be_counted_holds_invoices_back(clean_valkey: None, 
     assert not is_counting_behind()
     with time_machine.travel(clock.now() + timedelta(minutes=2), tick=False):
         assert is_counting_behind()
+
+
+def test_a_tenant_whose_invoice_fails_is_parked_and_the_others_are_billed(tenants: list[Tenant]) -> None:
+    real = invoicing.finalise
+
+    def fail_for_the_first(*, tenant: Tenant, invoice_id: int) -> Invoice:
+        if tenant == tenants[0]:
+            raise ZeroDivisionError
+        return real(tenant=tenant, invoice_id=invoice_id)
+
+    with time_machine.travel(JUNE + timedelta(hours=1), tick=False):
+        open_due_drafts()
+        with patch.object(month_end, "finalise", fail_for_the_first):
+            assert (finalise_due(), finalise_due()) == (8, 0)
+    assert [invoice.status for invoice in invoices(tenants)] == ["draft"] + ["finalised"] * 7
+    with tenant_scope(tenants[0]):
+        assert profile_of(tenant=tenants[0]).parked_reason == "ZeroDivisionError while finalising"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils.module_loading import import_string
 
 from apps.billing.models import BillingProfile, DunningStep, Invoice, InvoiceStatus, PaymentStatus
 from apps.billing.payments import CollectionResult, Demand, PaymentAdapter
-from apps.billing.services.invoicing import finalise, open_draft, remind
+from apps.billing.services.invoicing import finalise, open_draft, park, remind
 from apps.billing.services.periods import current_period
 from apps.billing.services.settling import record_payment
 from apps.core import clock, valkey
@@ -20,7 +23,11 @@ from apps.tenants.models import Tenant
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 from apps.tenants.services import SYSTEM
 
+logger = logging.getLogger(__name__)
+
 _MOST = 200
+#: Seconds a tick goes on taking batches while there are full ones.
+_LONGEST = 45.0
 #: Usage that waits longer than this to be counted holds the invoices back.
 _BEHIND = timedelta(seconds=60)
 
@@ -35,6 +42,13 @@ WHERE period.invoiced_at IS NULL AND period.ends_at <= %(now)s AND NOT EXISTS (
 )
 ORDER BY 2, 1 LIMIT %(most)s
 """
+
+
+def take_all(verb: Callable[[], int]) -> None:
+    """Repeats a batch until one was not full, or the tick has lasted long enough."""
+    until = time.monotonic() + _LONGEST
+    while verb() >= _MOST and time.monotonic() < until:
+        pass
 
 
 def open_due_drafts() -> int:
@@ -62,11 +76,22 @@ def finalise_due() -> int:
         unparked = drafts.exclude(tenant_id__in=_parked())
         due = list(unparked.order_by("finalise_at", "pk").values_list("tenant_id", "pk")[:_MOST])
     for tenant_id, invoice_id in due:
-        with tenant_scope(tenant_id):
-            drafts = Invoice.objects.of(tenant_id).filter(pk=invoice_id, status=InvoiceStatus.DRAFT)
-            if drafts.select_for_update(skip_locked=True).exists():  # else another worker has it
-                finalise(tenant=Tenant.objects.get(pk=tenant_id), invoice_id=invoice_id)
+        try:
+            _finalise(tenant_id, invoice_id)
+        except (OperationalError, InterfaceError):  # the server, not the tenant: the next tick goes on
+            raise
+        except Exception as error:  # one tenant's broken figures must not keep the others from being billed
+            logger.exception("invoice.failed tenant_number=%s invoice_number=%s", tenant_id, invoice_id)
+            with tenant_scope(tenant_id):
+                park(tenant=Tenant.objects.get(pk=tenant_id), reason=f"{type(error).__name__} while finalising")
     return len(due)
+
+
+def _finalise(tenant_id: int, invoice_id: int) -> None:
+    with tenant_scope(tenant_id):
+        drafts = Invoice.objects.of(tenant_id).filter(pk=invoice_id, status=InvoiceStatus.DRAFT)
+        if drafts.select_for_update(skip_locked=True).exists():  # else another worker has it
+            finalise(tenant=Tenant.objects.get(pk=tenant_id), invoice_id=invoice_id)
 
 
 def _parked() -> list[int]:
