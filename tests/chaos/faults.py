@@ -51,7 +51,7 @@ class Chaos:
         self.report = Report(seed)
 
     async def run(self, faults: int, pause: float = 1.5) -> Report:
-        self._offer_allowance()
+        allowing = asyncio.create_task(self._allow())
         staying = [asyncio.create_task(witness.stay()) for witness in self._witnesses]
         publishing = [asyncio.create_task(self._publish(channel)) for channel in _CHANNELS]
         try:
@@ -60,12 +60,12 @@ class Chaos:
                 await self._one_fault()
                 await asyncio.sleep(self._random.uniform(0.2, 2 * pause))
             self._stopped = True
-            await asyncio.gather(*publishing)
+            await asyncio.wait_for(asyncio.gather(*publishing), _PATIENCE)
             await self._come_to_rest()
         finally:
-            for task in (*staying, *publishing):
+            for task in (allowing, *staying, *publishing):
                 task.cancel()
-            await asyncio.gather(*staying, *publishing, return_exceptions=True)
+            await asyncio.gather(allowing, *staying, *publishing, return_exceptions=True)
         self._judge()
         return self.report
 
@@ -96,8 +96,13 @@ class Chaos:
             return False
         return response.status == 200
 
+    async def _allow(self) -> None:
+        """Answers as billing's tick does, all the time: an emptied Valkey asks again, and the grace is soon spent."""
+        while True:
+            await asyncio.to_thread(self._offer_allowance)
+            await asyncio.sleep(0.2)
+
     def _offer_allowance(self) -> None:
-        """What billing would say; an emptied Valkey has forgotten it."""
         with suppress(RedisError), Redis.from_url(self._live.valkey_url) as client:
             for name in client.smembers(keys.ALLOWANCE_ASKS):
                 client.set(keys.message_allowance(int(name)), 10**9)
@@ -111,7 +116,6 @@ class Chaos:
         ])  # fmt: skip
         self.report.faults.append(fault.__name__.strip("_"))
         await fault()
-        await asyncio.to_thread(self._offer_allowance)
 
     async def _kill_a_gateway(self) -> None:
         await self._end_a_gateway(signal.SIGKILL)
@@ -147,7 +151,6 @@ class Chaos:
         deadline = asyncio.get_running_loop().time() + _PATIENCE
         # One more of each, so that every witness has something to hear however late it came back.
         while self._behind() and asyncio.get_running_loop().time() < deadline:
-            await asyncio.to_thread(self._offer_allowance)
             for channel in _CHANNELS:
                 if await asyncio.to_thread(self._post, channel, self._published[channel] + 1):
                     self._published[channel] += 1
