@@ -43,7 +43,7 @@ def product() -> Iterator[Live]:
     shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.mark.e2e
+@pytest.mark.chaos
 @pytest.mark.xdist_group("live")
 def test_nothing_is_lost_silently(product: Live) -> None:
     report = asyncio.run(Chaos(product, product.tenant(), SEED).run(FAULTS))

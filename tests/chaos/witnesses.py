@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.exceptions import ConnectionClosedError, InvalidHandshake, WebSocketException
 
 GAP, SENT_AWAY = "gap", "sent away"
 Note = int | str
@@ -77,8 +77,9 @@ class Witness:
             if self._has_positions:
                 fields["position"] = self._positions.get(channel, True)
             await connection.send(json.dumps({"event": "pusher:subscribe", "data": fields}))
-        async for text in connection:
-            self._note(json.loads(text))
+        with suppress(ConnectionClosedError):  # any code but 1000 and 1001 ends the iteration like this
+            async for text in connection:
+                self._note(json.loads(text))
         if not self._has_positions and connection.close_code is not None and 4200 <= connection.close_code < 4300:
             for notes in self.notes.values():
                 notes.append(SENT_AWAY)
