@@ -29,7 +29,7 @@ SIGNING_TEXTS: dict[str, Any] = {
 
 class WebhookForm(forms.Form):
     url = forms.CharField(
-        label=_("Address"),
+        label="URL",
         max_length=1_000,
         help_text=_("A public https address of your server, on port 443 or 8443."),
         widget=forms.URLInput(attrs={"placeholder": "https://example.com/webhooks"}),
