@@ -10,7 +10,7 @@ from apps.operations import metrics
 
 
 @pytest.mark.django_db
-def test_usage_that_waits_and_usage_of_nobody_are_gauges(clean_valkey: None, client: Client) -> None:
+def test_usage_that_waits_and_usage_of_nobody_are_gauges(clean_valkey: None, as_worker: None, client: Client) -> None:
     UnmatchedUsage.objects.create(source="rt:a:1:1", reason="unknown_tenant", record="{}")
     metrics.measure()
     scraped = client.get("/metrics").content.decode()
