@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
@@ -144,8 +145,10 @@ def test_simulate_and_preview_show_what_would_be_sent(api: APIClient, people: li
 def test_the_price_is_shown_before_sending_and_a_campaign_beyond_the_cap_is_refused(
     api: APIClient, people: list[str], tenant: Tenant
 ) -> None:
+    begin = clock.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    with time_machine.travel(begin, tick=False), tenant_scope(tenant):
+        set_plan(tenant=tenant, code="pay-as-you-go")  # from the start of the cycle, so that all is included
     with tenant_scope(tenant):
-        set_plan(tenant=tenant, code="pay-as-you-go")
         reserve_sends(tenant=tenant, quantity=100_000)  # what is included
     one = draft(api)
     price = {"currency": "EUR", "amount": "0.00", "spent": "0.00", "cap": None, "fits": True}

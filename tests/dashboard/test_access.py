@@ -22,6 +22,7 @@ from apps.tenants.models import ApiKey, Application, Credential, Invitation, Mem
 from apps.tenants.permissions import ALL_PERMISSIONS, Role, may
 from apps.tenants.scope import tenant_scope
 from apps.tenants.services import NewApplication
+from tests.api.theirs import MAKERS
 from tests.dashboard.conftest import member_client
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +91,9 @@ def foreign_ids(
 
         category = create_category(tenant=other_tenant, application=application, key="news", names={"en": "News"})
 
+        def made(kind: str) -> str:
+            return MAKERS[kind](other_tenant, application)
+
         def first(model: Any) -> str:
             return str(model.objects.of(other_tenant).order_by("pk")[0].public_id)
 
@@ -98,6 +102,7 @@ def foreign_ids(
                 "public_id": application.public_id,
                 "credential_id": first(Credential),
                 "key_id": first(ApiKey),
+                "client_id": made("oauth_client_id"),
             },
             "members": {"public_id": first(Membership)},
             "invitations": {"public_id": first(Invitation)},
@@ -107,6 +112,8 @@ def foreign_ids(
             "categories": {"public_id": category.public_id},
             "templates": {"public_id": first(Template)},
             "campaigns": {"public_id": campaign.public_id},
+            "webhooks": {"public_id": made("webhook_id"), "delivery_id": made("delivery_id")},
+            "invoices": {"invoice_id": made("invoice_id")},
         }
 
 

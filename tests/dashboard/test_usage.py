@@ -45,7 +45,7 @@ def text_of(client: Client, url: str = "/usage/") -> str:
 
 
 def test_the_page_shows_use_limits_and_cost_of_the_running_period(reader: Client, tenant: Tenant) -> None:
-    with tenant_scope(tenant):
+    with time_machine.travel(NOON.replace(day=1, hour=0), tick=False), tenant_scope(tenant):
         set_plan(tenant=tenant, code="pay-as-you-go", limits={"campaign.sends": 250_000})
     use(tenant, 200_000, meter="campaign.sends")
     page = text_of(reader)
