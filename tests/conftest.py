@@ -6,6 +6,7 @@ workers share nothing. Tests run as `pushsaas_app`, the role that serves: row-le
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,17 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import TransactionTestCase
+from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
 from apps.core import embedded, valkey
 
 pytest_plugins = ["tests.fixtures", "tests.live"]
+
+# A build's verdict must not depend on chance: in CI the generated cases are the same every time, elsewhere always new.
+hypothesis_settings.register_profile("repeatable", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis_settings.load_profile("repeatable")
 
 #: Durability is not what tests measure; the fault tests start servers of their own with fsync on.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}

