@@ -12,7 +12,7 @@ Order: included units off, model, charge minimum, charge maximum; flat fee; plan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -119,3 +119,29 @@ _AMOUNTS = {
     Model.VOLUME: _volume,
     Model.PACKAGE: _package,
 }
+
+
+def by_tax_code(lines: Sequence[Line], code_of: Callable[[str], str]) -> list[tuple[Line, str, Decimal]]:
+    """Each line, the tax code of its meter, and its amount under that code.
+
+    A plan's maximum takes from every code its share of what it caps: under one rate of its own, its tax could exceed
+    that of the capped lines and leave less than nothing to pay.
+    """
+    coded: list[tuple[Line, str, Decimal]] = []
+    for line in lines:
+        if line.kind is LineKind.PLAN_MAXIMUM:
+            coded += [(line, code, amount) for code, amount in _shares(line.precise, coded)]
+        else:
+            coded.append((line, code_of(line.meter), line.precise))
+    return coded
+
+
+def _shares(amount: Decimal, coded: Sequence[tuple[Line, str, Decimal]]) -> list[tuple[str, Decimal]]:
+    """The amount over the codes in proportion, exactly: the last one takes what rounding leaves."""
+    codes = list(dict.fromkeys(code for _, code, precise_amount in coded if precise_amount))
+    whole = Fraction(add(each for _, _, each in coded))
+    shares = [
+        precise(Fraction(amount) * Fraction(add(each for _, its, each in coded if its == code)) / whole)
+        for code in codes[:-1]
+    ]
+    return list(zip(codes, [*shares, add([amount, *(-share for share in shares)])], strict=True))

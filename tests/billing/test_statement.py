@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from apps.billing.burning import Credit, Due, burn
 from apps.billing.periods import Span, share_of, span_at
 from apps.billing.pricing import Proration, Terms
-from apps.billing.rating import rate
+from apps.billing.rating import Line, LineKind, by_tax_code, rate
 from apps.billing.statement import Discount, DiscountKind, Item, Statement, Tax, state
 from tests.billing.test_rating import METER, minor_units, oracle_amount, quantities, stored, terms
 
@@ -106,14 +106,13 @@ def test_a_statement_agrees_with_the_oracle_to_the_last_unit(
     plan = replace(plan, proration=proration)
     rating = rate(plan.prorated(share), used)
     assert [Fraction(line.precise) for line in rating.lines] == oracle_items(plan, used, share)
-    items = [Item(line.precise, "low" if line.meter == METER else "", line.meter) for line in rating.lines]
+    coded = by_tax_code(rating.lines, lambda meter: "low" if meter == METER else "")
+    assert sum(Fraction(amount) for _, _, amount in coded) == sum(Fraction(line.precise) for line in rating.lines)
+    items = [Item(amount, code, line.meter) for line, code, amount in coded]
     statement = state(plan.currency, items, discounts=discounts, taxes=taxes)
     assert statement.total == oracle_total(items, discounts, taxes, plan.currency)
     assert adds_up(statement)
-    # The line of a plan's maximum has one rate. Where it caps lines of other rates, its tax can exceed theirs.
-    rates = {taxes.get(item.tax_code) or taxes.get("") for item in items}
-    if plan.maximum is None or len(rates) == 1:
-        assert statement.total >= 0
+    assert statement.total >= 0
 
 
 @pytest.mark.parametrize(
@@ -201,3 +200,17 @@ def test_burning_never_passes_a_credit_a_line_or_the_invoice(
         assert sum(each.units for each in burns if each.credit == one.reference) <= one.left
     for position, due in enumerate(dues):
         assert sum(each.units for each in burns if each.position == position) <= max(0, due.units)
+
+
+def test_a_plans_maximum_takes_from_each_tax_rate_its_share() -> None:
+    lines = [
+        Line(LineKind.USAGE, METER, 1, 1, Decimal("0.05"), 5),
+        Line(LineKind.FLAT_FEE, "", 1, 1, Decimal("0.01"), 1),
+        Line(LineKind.PLAN_MAXIMUM, "", 1, 1, Decimal("-0.06"), -6),
+    ]
+    coded = by_tax_code(lines, lambda meter: "low" if meter == METER else "")
+    assert [(code, amount) for _, code, amount in coded] == [
+        ("low", Decimal("0.05")), ("", Decimal("0.01")), ("low", Decimal("-0.05")), ("", Decimal("-0.01")),
+    ]  # fmt: skip
+    taxes = {"": Tax("vat", "VAT", Decimal(19)), "low": Tax("low", "VAT", Decimal("7.7"))}
+    assert state("EUR", [Item(amount, code, line.meter) for line, code, amount in coded], taxes=taxes).total == 0

@@ -13,7 +13,7 @@ from django.db.models import Sum
 from apps.billing.burning import Burn, Due, burn
 from apps.billing.models import BillingPeriod, Invoice, InvoiceLine, InvoiceStatus, Quota
 from apps.billing.money import add
-from apps.billing.rating import rate
+from apps.billing.rating import by_tax_code, rate
 from apps.billing.records import OLDEST
 from apps.billing.services.credits import discounts_for, profile_of, taxes_of, usable_credits
 from apps.billing.services.periods import current_period
@@ -103,11 +103,14 @@ def _entries(period: BillingPeriod, used: Mapping[str, int]) -> list[Entry]:
     """One period's lines by its plan; charges that nothing was used of and that cost nothing are left out."""
     terms = period.terms
     entries = []
-    for line in rate(terms, used).lines:
-        charge = terms.charge_for(line.meter)
-        tax_code = charge.tax_code if charge else ""
-        if line.precise or line.quantity > 0:
-            entries.append(Entry(line.kind, period, line.meter, line.quantity, line.billable, line.precise, tax_code))
+
+    def code_of(meter: str) -> str:
+        charge = terms.charge_for(meter)
+        return charge.tax_code if charge else ""
+
+    for line, tax_code, amount in by_tax_code(rate(terms, used).lines, code_of):
+        if amount or line.quantity > 0:
+            entries.append(Entry(line.kind, period, line.meter, line.quantity, line.billable, amount, tax_code))
     return entries
 
 
