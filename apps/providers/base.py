@@ -126,12 +126,19 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class CredentialField:
-    """One thing a tenant must give. is_secret: shown to nobody once it is saved."""
+    """One thing a tenant gives. is_secret: shown to nobody once it is saved. is_long: has several lines.
+
+    help: where to find it, in a sentence. is_required: False: may stay empty. choices: (value, label) of the values it
+    may have; none: any text.
+    """
 
     name: str
     label: Any
     is_secret: bool = True
     is_long: bool = False
+    help: Any = ""
+    is_required: bool = True
+    choices: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

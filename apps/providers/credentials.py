@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.core import clock
 from apps.core.text import require_name
-from apps.providers.base import Credential, Needs, Sender
+from apps.providers.base import Credential, CredentialField, Needs, Sender
 from apps.providers.errors import CredentialRetired, UnknownField
 from apps.providers.models import ProviderCredential
 from apps.providers.registry import needs_of, open_provider
@@ -117,11 +117,19 @@ def _create(
 
 def _read_values(needs: Needs, values: Mapping[str, str]) -> dict[str, str]:
     names = {field.name for field in needs.fields}
-    wrong = {field: [_("There is no such field.")] for field in values if field not in names}
-    missing = {field: [_("Enter a value.")] for field in names if not str(values.get(field) or "").strip()}
-    if wrong or missing or not names:
-        raise UnknownField(fields={**wrong, **missing})
-    return {field: str(values[field]).strip() for field in names}
+    given = {name: str(values.get(name) or "").strip() for name in names}
+    wrong = {name: [_("There is no such field.")] for name in values if name not in names}
+    wrong |= {field.name: [problem] for field in needs.fields if (problem := _problem_of(field, given[field.name]))}
+    if wrong or not names:
+        raise UnknownField(fields=wrong)
+    return given
+
+
+def _problem_of(field: CredentialField, text: str) -> str:
+    if not text:
+        return _("Enter a value.") if field.is_required else ""
+    known = [value for value, _label in field.choices]
+    return _("Use one of: %(names)s.") % {"names": ", ".join(known)} if known and text not in known else ""
 
 
 def _open(tenant: Tenant, row: ProviderCredential) -> dict[str, str]:

@@ -33,8 +33,17 @@ _STREAMS, _TIMEOUT = 32, 15.0
 class WebhookProvider:
     needs: ClassVar[Needs] = Needs(
         fields=(
-            CredentialField("url", _("Address that receives the pushes (https)"), is_secret=False),
-            CredentialField("secret", _("Signing secret (whsec_…)")),
+            CredentialField(
+                "url",
+                _("Address that receives the pushes (https)"),
+                is_secret=False,
+                help=_("Gets one POST per push and answers with a status of 200 to 299."),
+            ),
+            CredentialField(
+                "secret",
+                _("Signing secret (whsec_…)"),
+                help=_("whsec_ and 24 to 64 random bytes in base64; your server verifies the signature with it."),
+            ),
         )
     )
 

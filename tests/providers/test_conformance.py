@@ -53,3 +53,4 @@ def test_what_it_needs_is_said_in_full(name: str) -> None:
     assert bool(needs.platforms) == (needs.reaches == "devices")
     assert len({field.name for field in needs.fields}) == len(needs.fields)
     assert all(str(field.label) for field in needs.fields)
+    assert all(value and str(label) for field in needs.fields for value, label in field.choices)

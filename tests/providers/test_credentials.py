@@ -30,7 +30,11 @@ class Pigeons:
     """A network that knows one password."""
 
     needs: ClassVar[Needs] = Needs(
-        fields=(CredentialField("password", "Password"), CredentialField("loft", "Loft", is_secret=False))
+        fields=(
+            CredentialField("password", "Password"),
+            CredentialField("loft", "Loft", is_secret=False),
+            CredentialField("feed", "Feed", is_required=False, choices=(("corn", "Corn"), ("peas", "Peas"))),
+        )
     )
 
     def __init__(self, sender: Sender) -> None:
@@ -66,7 +70,10 @@ def test_a_good_credential_is_kept_sealed_and_opens(tenant: Tenant, application:
     with tenant_scope(tenant):
         [opened] = open_credentials(tenant=tenant, application=application, provider="pigeons")
         assert AuditEntry.objects.of(tenant).latest("id").action == "provider_credential.saved"
-    assert (opened.id, dict(opened.values)) == (saved.public_id, {"password": "coo", "loft": "north"})
+    assert (opened.id, dict(opened.values)) == (
+        saved.public_id,
+        {"password": "coo", "loft": "north", "feed": ""},
+    )
     assert "coo" not in repr(opened)
 
 
@@ -75,6 +82,7 @@ def test_a_good_credential_is_kept_sealed_and_opens(tenant: Tenant, application:
     [
         ({"values": {"password": "moo", "loft": "north"}}, CredentialInvalid),
         ({"values": {"password": "coo"}}, UnknownField),
+        ({"values": {"password": "coo", "loft": "north", "feed": "cake"}}, UnknownField),
         ({"values": {"password": "coo", "loft": "  "}}, UnknownField),
         ({"values": {"password": "coo", "loft": "north", "extra": "x"}}, UnknownField),
         ({"provider": "console", "values": {}}, UnknownField),

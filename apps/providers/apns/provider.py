@@ -31,10 +31,19 @@ _TOPIC = re.compile(r"[0-9A-Za-z.-]{3,155}")
 class ApnsProvider:
     needs: ClassVar[Needs] = Needs(
         fields=(
-            CredentialField("team_id", _("Team id"), is_secret=False),
-            CredentialField("key_id", _("Key id"), is_secret=False),
-            CredentialField("bundle_id", _("Bundle id"), is_secret=False),
-            CredentialField("private_key", _("Private key (contents of the .p8 file)"), is_long=True),
+            CredentialField(
+                "team_id", _("Team id"), is_secret=False, help=_("On the membership page of Apple's developer site.")
+            ),
+            CredentialField("key_id", _("Key id"), is_secret=False, help=_("Beside the key in the list of keys.")),
+            CredentialField(
+                "bundle_id", _("Bundle id"), is_secret=False, help=_("The app's, such as com.example.shop.")
+            ),
+            CredentialField(
+                "private_key",
+                _("Private key (contents of the .p8 file)"),
+                is_long=True,
+                help=_("Apple lets you download it once. It serves every app of the team."),
+            ),
         ),
         reaches="devices",
         platforms=("ios",),

@@ -33,7 +33,14 @@ _PATIENCE = 10.0
 
 class FcmProvider:
     needs: ClassVar[Needs] = Needs(
-        fields=(CredentialField("service_account", _("Service account (contents of the JSON file)"), is_long=True),),
+        fields=(
+            CredentialField(
+                "service_account",
+                _("Service account (contents of the JSON file)"),
+                is_long=True,
+                help=_("Firebase console, project settings, service accounts, generate new private key."),
+            ),
+        ),
         reaches="devices",
         platforms=("android", "ios", "web"),
     )

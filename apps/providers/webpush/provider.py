@@ -39,8 +39,17 @@ class _Ready:
 class WebPushProvider:
     needs: ClassVar[Needs] = Needs(
         fields=(
-            CredentialField("private_key", _("VAPID private key")),
-            CredentialField("subject", _("Contact (a mailto: or https: address)"), is_secret=False),
+            CredentialField(
+                "private_key",
+                _("VAPID private key"),
+                help=_("32 bytes in base64url. Every browser subscribes with the key that belongs to it."),
+            ),
+            CredentialField(
+                "subject",
+                _("Contact (a mailto: or https: address)"),
+                is_secret=False,
+                help=_("Whom browser makers write to when something is wrong with your pushes."),
+            ),
         ),
         reaches="devices",
         platforms=("web", "unifiedpush"),
