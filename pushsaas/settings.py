@@ -347,6 +347,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
 
 #: What collects invoices: the path of a class with the shape of `apps.billing.payments.PaymentAdapter`.
 PAYMENT_ADAPTER = env.text("PAYMENT_ADAPTER", "apps.billing.payments.Manual")
+#: What is done about an unpaid invoice, and how many days after it was due. A plan may say otherwise.
+DUNNING = env.text(
+    "DUNNING",
+    "collect:0 remind:1 collect:7 remind:7 remind:14 restrict:21 suspend:30 uncollectible:60",
+)
+#: Kind of a letter -> who makes what hangs on it: the path of a function of the letter's facts.
+MAIL_ATTACHMENTS = dict.fromkeys(
+    ("invoice", "invoice_reminder", "invoice_restricted", "invoice_suspended"),
+    "apps.billing.attachments.invoice_attachment",
+)
 #: Who sends the invoices, as they print it.
 INVOICE_SELLER = {
     "name": env.text("INVOICE_SELLER_NAME", "pushsaas"),

@@ -17,12 +17,16 @@ class CollectionResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What to collect. invoice_id is the same at every retry: the processor must charge it once."""
+    """What to collect. invoice_id is the same at every retry: the processor must charge it once.
+
+    payer: by which the processor knows the tenant, empty before the first payment.
+    """
 
     invoice_id: str
     tenant_id: str
     amount: int
     currency: str
+    payer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any, Self
 
+from apps.billing import dunning
 from apps.billing.meters import METERS
 from apps.billing.money import is_currency, precise
 
@@ -79,7 +80,7 @@ class Terms:
     """Everything a plan version says. flat_fee: per cycle. minimum, maximum: bounds of the plan's subtotal.
 
     months: length of a cycle. grace_hours: from the end of a cycle until its invoice is finalised. bills_zero: an
-    invoice of nothing is issued all the same.
+    invoice of nothing is issued all the same. dunning: its schedule (dunning.py), empty for the installation's.
     """
 
     currency: str
@@ -91,6 +92,7 @@ class Terms:
     proration: Proration = Proration.SECOND
     grace_hours: int = 1
     bills_zero: bool = False
+    dunning: str = ""
 
     def prorated(self, share: Fraction) -> Terms:
         """The terms for a part of a cycle: flat fee, plan bounds, what is included (half up); not tiers or usage."""
@@ -124,6 +126,7 @@ class Terms:
                 proration=Proration(stored.get("proration", Proration.SECOND)),
                 grace_hours=_whole(stored.get("grace_hours", 1)),
                 bills_zero=bool(stored.get("bills_zero", False)),
+                dunning=str(stored.get("dunning", "")),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadTerms(str(error) or type(error).__name__) from error
@@ -142,6 +145,7 @@ class Terms:
             "proration": str(self.proration),
             "grace_hours": self.grace_hours,
             "bills_zero": self.bills_zero,
+            **({"dunning": self.dunning} if self.dunning else {}),
         }
 
     def problems(self) -> Iterator[str]:
@@ -154,6 +158,10 @@ class Terms:
         if self.grace_hours > _LONGEST_GRACE:
             yield f"the grace is at most {_LONGEST_GRACE} hours"
         yield from _bounds_problems("plan", self.minimum, self.maximum)
+        try:
+            dunning.parse(self.dunning)
+        except dunning.BadSchedule as error:
+            yield str(error)
         for charge in self.charges:
             yield from _charge_problems(charge)
 

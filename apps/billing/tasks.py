@@ -9,13 +9,13 @@ from apps.billing import partitions
 from apps.billing.services.alerts import raise_alerts
 from apps.billing.services.allowances import answer_asks, settle_due_allowances
 from apps.billing.services.credits import expire_credits
+from apps.billing.services.dunning import take_dunning_steps
 from apps.billing.services.ingest import ingest
 from apps.billing.services.month_end import (
     finalise_due,
     is_counting_behind,
     open_due_drafts,
     take_all,
-    take_dunning_steps,
 )
 from apps.billing.services.retention import drop_old_months, prune_keys, sweep_sources
 

@@ -199,6 +199,8 @@ class Engine:
     # --- Small things that connections ask for
 
     async def allowed(self, application: LiveApplication, count: int) -> bool:
+        if application.record.suspended:
+            return False
         try:
             await self.allowances.take(application.record.tenant_id, count)
         except (AllowanceSpent, AllowanceUnavailable):

@@ -63,3 +63,15 @@ class InvitedSomebodyElse(HouseError):
     category = Category.FORBIDDEN
     code = "invited_somebody_else"
     default_message = _("This invitation is for another e-mail address. Sign in with that one.")
+
+
+class TenantSuspended(HouseError):
+    category = Category.PAYMENT_REQUIRED
+    code = "tenant_suspended"
+    default_message = _("This organisation is suspended: nothing can be published or sent.")
+
+
+class TenantRestricted(HouseError):
+    category = Category.PAYMENT_REQUIRED
+    code = "tenant_restricted"
+    default_message = _("An invoice is unpaid: no campaign can be started until it is paid.")

@@ -14,6 +14,7 @@ from apps.core.errors import NotFound
 from apps.core.models import PublicIdModel, TimestampedModel
 from apps.tenants.permissions import Role
 from apps.tenants.scope import require_scope
+from apps.tenants.standing import Standing, worst
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -69,6 +70,15 @@ class Tenant(PublicIdModel, TimestampedModel):
         default=False,
         help_text=_("Owners and administrators always need one."),
     )
+    #: What its unpaid invoices led to, and what an operator decided: the worse of the two counts.
+    unpaid_standing = models.CharField(
+        max_length=10, choices=Standing.choices, default=Standing.GOOD, db_default=Standing.GOOD
+    )
+    operator_standing = models.CharField(
+        max_length=10, choices=Standing.choices, default=Standing.GOOD, db_default=Standing.GOOD
+    )
+    #: The operator's words, which the tenant reads.
+    suspension_reason = models.CharField(_("reason"), max_length=300, blank=True, db_default="")
 
     objects: ClassVar[TenantManager[Tenant]] = TenantManager()
 
@@ -79,6 +89,10 @@ class Tenant(PublicIdModel, TimestampedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def standing(self) -> Standing:
+        return worst(self.unpaid_standing, self.operator_standing)
 
 
 class TenantOwned(models.Model):

@@ -19,6 +19,7 @@ from apps.tenants.models import ApiKey, Application, Credential, Membership, OAu
 from apps.tenants.permissions import Role
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 from apps.tenants.secrets import context_of_secret, unseal_for
+from apps.tenants.standing import Standing
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -32,6 +33,7 @@ class ApplicationRecord:
     """credentials: live keys -> secrets in clear. They stay in memory and are never logged or put into Valkey.
 
     webhook_events: names of the channel events that the data plane notes for the application's webhooks.
+    suspended: the tenant may not publish.
     """
 
     tenant_id: int
@@ -43,6 +45,7 @@ class ApplicationRecord:
     settings: ApplicationSettings
     credentials: Mapping[str, str]
     webhook_events: frozenset[str] = frozenset()
+    suspended: bool = False
 
     def __repr__(self) -> str:
         return f"ApplicationRecord({self.application_id}, tenant_id={self.tenant_id}, keys={list(self.credentials)})"
@@ -123,6 +126,7 @@ def _application_record(application: Application, credentials: list[Credential])
             for credential in credentials
         },
         webhook_events=frozenset(application.webhook_events),
+        suspended=tenant.standing is Standing.SUSPENDED,
     )
 
 

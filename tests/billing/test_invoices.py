@@ -32,9 +32,10 @@ from apps.billing.services.credits import (
     grant_credit,
     profile_of,
 )
+from apps.billing.services.dunning import take_dunning_steps
 from apps.billing.services.invoicing import bill_of, finalise, open_draft, unpark, void
 from apps.billing.services.ledger import Account, balances, book
-from apps.billing.services.month_end import finalise_due, open_due_drafts, take_dunning_steps
+from apps.billing.services.month_end import finalise_due, open_due_drafts
 from apps.billing.services.settling import issue_credit_note, record_payment
 from apps.billing.statement import DiscountKind
 from apps.tenants.models import AuditEntry, Tenant

@@ -12,7 +12,7 @@ from django.test import Client
 
 from apps.billing.records import UsageRecordIn
 from apps.billing.services import record_usage, set_plan
-from apps.dashboard.csv import safe_cell
+from apps.core.csv import safe_cell
 from apps.tenants.models import Application, Tenant
 from apps.tenants.permissions import Role
 from apps.tenants.scope import tenant_scope

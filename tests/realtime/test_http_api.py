@@ -94,6 +94,19 @@ async def test_a_bad_batch_publishes_none_of_its_events(region: str, batch: Any)
         await client.gone()
 
 
+async def test_a_suspended_tenant_publishes_nothing_but_still_reads(region: str) -> None:
+    shop = replace(record(region), suspended=True)
+    async with world(shop) as it:
+        client = await it.client(shop)
+        await client.subscribed("news")
+        for path, body in (("/events", EVENT), ("/batch_events", {"batch": [EVENT]})):
+            answer = await it.signed(shop, "POST", path, body)
+            assert (answer.status, answer.body["code"]) == (402, "tenant_suspended")
+        await client.nothing_more()
+        assert (await it.signed(shop, "GET", "/channels")).status == 200
+        await client.gone()
+
+
 async def test_a_stale_timestamp_is_refused(region: str) -> None:
     shop = record(region)
     async with world(shop) as it:

@@ -1,6 +1,7 @@
 """Letters: written in the transaction of what they tell, sent after it, kept until the mail server has them.
 
-A letter is `templates/mail/<kind>.txt`: its first line is the subject. Facts are what the template may name.
+A letter is `templates/mail/<kind>.txt`: its first line is the subject. Facts are what the template may name. What hangs
+on a letter is made when it leaves, by the function that `settings.MAIL_ATTACHMENTS` names for its kind.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from smtplib import SMTPException
 
@@ -17,6 +19,7 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.module_loading import import_string
 
 from apps.accounts.models import OutgoingMail, User
 from apps.core import clock, sealing
@@ -24,6 +27,14 @@ from apps.core import clock, sealing
 logger = logging.getLogger(__name__)
 
 Facts = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    name: str
+    content: bytes
+    content_type: str
+
 
 _BATCH = 20
 #: Minutes from one try to the next. When they are used up the letter is dropped and logged.
@@ -83,7 +94,16 @@ def _message(mail: OutgoingMail) -> EmailMessage:
     facts = json.loads(sealing.unseal(mail.facts_sealed, context=_context(mail.kind, mail.recipient)))
     with translation.override(mail.language):
         subject, _newline, body = render_to_string(f"mail/{mail.kind}.txt", facts).strip().partition("\n")
-    return EmailMessage(subject.strip(), body.strip() + "\n", to=[mail.recipient])
+    message = EmailMessage(subject.strip(), body.strip() + "\n", to=[mail.recipient])
+    if (attached := _attachment(mail.kind, facts)) is not None:
+        message.attach(attached.name, attached.content, attached.content_type)
+    return message
+
+
+def _attachment(kind: str, facts: Facts) -> Attachment | None:
+    maker = settings.MAIL_ATTACHMENTS.get(kind)
+    attached: Attachment | None = import_string(maker)(facts) if maker else None
+    return attached
 
 
 def _context(kind: str, recipient: str) -> str:

@@ -39,6 +39,7 @@ class BillingProfile(TenantOwned, TimestampedModel):
     """Who is billed. taxes_json: tax code of a charge -> code of a rate; "" is for every other charge.
 
     parked_at: since when nothing is finalised for this tenant, because its figures did not agree.
+    payer_reference: by which the payment processor knows the tenant and its means of payment.
     """
 
     legal_name = models.CharField(_("name on invoices"), max_length=160, blank=True)
@@ -49,6 +50,7 @@ class BillingProfile(TenantOwned, TimestampedModel):
     payment_days = models.PositiveSmallIntegerField(_("days to pay"), default=14)
     parked_at = models.DateTimeField(null=True)
     parked_reason = models.CharField(max_length=300, blank=True)
+    payer_reference = models.CharField(max_length=80, blank=True, db_default="")
 
     objects: ClassVar[TenantManager[BillingProfile]] = TenantManager()
 

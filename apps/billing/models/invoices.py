@@ -225,9 +225,11 @@ class DunningStep(TenantOwned):
     """What to do, and when, about an invoice that is not paid."""
 
     class Action(models.TextChoices):
-        COLLECT = "collect"
-        REMIND = "remind"
-        UNCOLLECTIBLE = "uncollectible"
+        COLLECT = "collect", _("collect")
+        REMIND = "remind", _("remind")
+        RESTRICT = "restrict", _("restrict")
+        SUSPEND = "suspend", _("suspend")
+        UNCOLLECTIBLE = "uncollectible", _("uncollectible")
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="dunning")
     action = models.CharField(max_length=16, choices=Action.choices)

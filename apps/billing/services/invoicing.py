@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from apps.accounts.services.mail import send_mail
 from apps.billing.errors import WrongInvoiceState
 from apps.billing.meters import METERS, Aggregation
 from apps.billing.models import (
@@ -24,28 +23,19 @@ from apps.billing.models import (
     PaymentStatus,
     Quota,
 )
-from apps.billing.money import display
 from apps.billing.queries import Grain, usage_report
 from apps.billing.services.bills import Bill, periods_of_cycle, reckon
 from apps.billing.services.credits import profile_of
+from apps.billing.services.dunning import plan_dunning
 from apps.billing.services.ledger import Account, book, reverse
+from apps.billing.services.letters import write_about_invoice
 from apps.billing.services.numbering import number_invoice
+from apps.billing.services.standing import review_standing
 from apps.core import clock
-from apps.tenants.models import Membership, Tenant
-from apps.tenants.permissions import Role
+from apps.tenants.models import Tenant
 from apps.tenants.services import SYSTEM, record_audit
 
 logger = logging.getLogger(__name__)
-
-#: What is done about an invoice that is not paid: days after it is due.
-DUNNING = (
-    (0, DunningStep.Action.COLLECT),
-    (1, DunningStep.Action.REMIND),
-    (7, DunningStep.Action.COLLECT),
-    (7, DunningStep.Action.REMIND),
-    (14, DunningStep.Action.REMIND),
-    (60, DunningStep.Action.UNCOLLECTIBLE),
-)
 
 
 def open_draft(*, tenant: Tenant, starts_at: datetime) -> Invoice | None:
@@ -98,7 +88,7 @@ def finalise(*, tenant: Tenant, invoice_id: int) -> Invoice:
     due_at = now + timedelta(days=profile.payment_days)
     open_amount = bill.statement.total - bill.wallet
     if open_amount > 0:
-        _plan_dunning(tenant, invoice, due_at)
+        plan_dunning(tenant=tenant, invoice=invoice, due_at=due_at, terms=periods[-1].plan_version.terms)
     values = {
         **_amounts(bill, wallet=bill.wallet),
         "parties_json": {"seller": dict(settings.INVOICE_SELLER), "buyer": _buyer(tenant, profile)},
@@ -108,7 +98,7 @@ def finalise(*, tenant: Tenant, invoice_id: int) -> Invoice:
     }
     for name, value in values.items():
         setattr(invoice, name, value)
-    _mail(tenant, invoice, profile, kind="invoice")
+    write_about_invoice(tenant=tenant, invoice=invoice, profile=profile, kind="invoice")
     invoice.save(update_fields=[*values, "updated_at"])
     number_invoice(invoice, at=now)
     return invoice
@@ -126,7 +116,9 @@ def void(*, tenant: Tenant, invoice: Invoice, reason: str, actor: str) -> Invoic
     record_audit(
         tenant=tenant, actor=actor, action="invoice.voided", target=invoice.public_id, facts={"reason": reason}
     )
-    return locked.changed(status=InvoiceStatus.VOIDED, voided_at=clock.now(), void_reason=reason[:300])
+    locked.changed(status=InvoiceStatus.VOIDED, voided_at=clock.now(), void_reason=reason[:300])
+    review_standing(tenant=tenant, actor=actor)
+    return locked
 
 
 def park(*, tenant: Tenant, reason: str) -> None:
@@ -251,36 +243,3 @@ def _book(tenant: Tenant, invoice: Invoice, bill: Bill, lines: list[InvoiceLine]
 def _buyer(tenant: Tenant, profile: BillingProfile) -> dict[str, str]:
     name = profile.legal_name or tenant.name
     return {"name": name, "address": profile.address, "tax_id": profile.tax_id, "id": tenant.public_id}
-
-
-def _plan_dunning(tenant: Tenant, invoice: Invoice, due_at: datetime) -> None:
-    DunningStep.objects.bulk_create(
-        DunningStep(tenant=tenant, invoice=invoice, action=action, due_at=due_at + timedelta(days=days))
-        for days, action in DUNNING
-    )
-
-
-def _mail(tenant: Tenant, invoice: Invoice, profile: BillingProfile, *, kind: str) -> None:
-    """To the address for invoices, or else to the owners."""
-    owners = Membership.objects.of(tenant).filter(role=Role.OWNER).select_related("user")
-    recipients = [profile.email] if profile.email else [member.user.email for member in owners]
-    due_at = invoice.due_at or clock.now()
-    for recipient in recipients:
-        send_mail(
-            recipient=recipient,
-            kind=kind,
-            language=tenant.language,
-            facts={
-                "tenant": tenant.name,
-                "amount": display(invoice.total - invoice.wallet - invoice.paid - invoice.credited, invoice.currency,
-                                  tenant.language),
-                "total": display(invoice.total, invoice.currency, tenant.language),
-                "due": due_at.date().isoformat(),
-                "link": f"{settings.PUBLIC_URL}/invoices/{invoice.public_id}/" if settings.PUBLIC_URL else "",
-            },
-        )  # fmt: skip
-
-
-def remind(*, tenant: Tenant, invoice: Invoice) -> None:
-    """Writes to whoever pays that the invoice is overdue."""
-    _mail(tenant, invoice, profile_of(tenant=tenant), kind="invoice_reminder")

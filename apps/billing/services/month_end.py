@@ -10,18 +10,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from django.utils.module_loading import import_string
 
-from apps.billing.models import BillingProfile, DunningStep, Invoice, InvoiceStatus, PaymentStatus
-from apps.billing.payments import CollectionResult, Demand, PaymentAdapter
-from apps.billing.services.invoicing import finalise, open_draft, park, remind
+from apps.billing.models import BillingProfile, Invoice, InvoiceStatus
+from apps.billing.services.invoicing import finalise, open_draft, park
 from apps.billing.services.periods import current_period
-from apps.billing.services.settling import record_payment
 from apps.core import clock, valkey
 from apps.realtime import keys
 from apps.tenants.models import Tenant
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
-from apps.tenants.services import SYSTEM
 
 logger = logging.getLogger(__name__)
 
@@ -108,46 +104,3 @@ def is_counting_behind() -> bool:
             if clock.now() - datetime.fromtimestamp(milliseconds / 1000, UTC) > _BEHIND:
                 return True
     return False
-
-
-def take_dunning_steps() -> int:
-    """Does what is due about unpaid invoices; answers how many steps were due.
-
-    A step is marked done before it is taken, so that nobody is written to twice; an adapter charges an invoice once
-    however often it is asked.
-    """
-    with all_tenants(CrossTenantRole.DISPATCH):
-        steps = DunningStep.objects.get_queryset().filter(done_at=None, due_at__lte=clock.now())
-        due = list(steps.order_by("due_at", "pk").values_list("tenant_id", "pk")[:_MOST])
-    for tenant_id, number in due:
-        _take(tenant_id, number)
-    return len(due)
-
-
-def _take(tenant_id: int, number: int) -> None:
-    adapter: PaymentAdapter = import_string(settings.PAYMENT_ADAPTER)()
-    with tenant_scope(tenant_id):
-        tenant = Tenant.objects.get(pk=tenant_id)
-        steps = DunningStep.objects.of(tenant).filter(pk=number, done_at=None)
-        step = steps.select_related("invoice").select_for_update(skip_locked=True, of=("self",)).first()
-        if step is None:  # another worker was first, or it was paid
-            return
-        DunningStep.objects.of(tenant).filter(pk=number).update(done_at=clock.now())
-        invoice = step.invoice
-        if step.action == DunningStep.Action.REMIND:
-            remind(tenant=tenant, invoice=invoice)
-        elif step.action == DunningStep.Action.UNCOLLECTIBLE:
-            invoice.changed(payment_status=PaymentStatus.UNCOLLECTIBLE)
-        demand = Demand(invoice.public_id, tenant.public_id, invoice.open_amount, invoice.currency)
-    if step.action == DunningStep.Action.COLLECT and demand.amount:
-        collected = adapter.collect(demand)
-        if collected.result is CollectionResult.PAID:
-            with tenant_scope(tenant):
-                record_payment(
-                    tenant=tenant,
-                    invoice=invoice,
-                    amount=demand.amount,
-                    method=adapter.name,
-                    reference=collected.reference,
-                    actor=SYSTEM,
-                )

@@ -25,6 +25,7 @@ from apps.billing.money import add, allocate, posted, precise
 from apps.billing.services.credits import wallet
 from apps.billing.services.ledger import Account, book
 from apps.billing.services.numbering import number_credit_note
+from apps.billing.services.standing import review_standing
 from apps.core import clock
 from apps.tenants.models import Tenant
 from apps.tenants.services import record_audit
@@ -50,7 +51,7 @@ def record_payment(
     entries = [(cash, amount), (receivable, -amount)]
     book(tenant=tenant, operation="payment", operation_id=payment.public_id, entries=entries)
     locked.paid += amount
-    _settle(tenant, locked)
+    _settle(tenant, locked, actor)
     facts = {"payment": payment.public_id, "amount": amount}
     record_audit(tenant=tenant, actor=actor, action="invoice.paid", target=invoice.public_id, facts=facts)
     return payment
@@ -90,7 +91,7 @@ def issue_credit_note(
         entries=[*_taken_back(locked, parts), *_given_back(tenant, locked, total)],
     )
     locked.credited += total
-    _settle(tenant, locked)
+    _settle(tenant, locked, actor)
     facts = {"note": note.public_id, "total": total, "reason": reason}
     record_audit(tenant=tenant, actor=actor, action="invoice.credited", target=invoice.public_id, facts=facts)
     number_credit_note(note)
@@ -104,14 +105,15 @@ def _finalised(tenant: Tenant, invoice: Invoice) -> Invoice:
     return locked
 
 
-def _settle(tenant: Tenant, invoice: Invoice) -> None:
-    """Writes how much of the invoice is covered, and ends its dunning when all of it is."""
+def _settle(tenant: Tenant, invoice: Invoice, actor: str) -> None:
+    """Writes how much of the invoice is covered; when all of it is, its dunning ends and what that did is lifted."""
     if invoice.open_amount == 0:
         invoice.payment_status = PaymentStatus.PAID
         DunningStep.objects.of(tenant).filter(invoice=invoice, done_at=None).update(done_at=clock.now())
     elif invoice.paid:
         invoice.payment_status = PaymentStatus.PARTIALLY_PAID
     invoice.save(update_fields=["paid", "credited", "payment_status", "updated_at"])
+    review_standing(tenant=tenant, actor=actor)
 
 
 def _receivable(invoice: Invoice) -> Account:

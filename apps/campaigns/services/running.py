@@ -23,6 +23,7 @@ from apps.messaging.rendering import compile_content
 from apps.messaging.services import open_message
 from apps.messaging.states import UnknownPolicy
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
+from apps.tenants.services import require_not_suspended
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ def _start(tenant_id: int, campaign_id: int) -> bool:
 
 def _open_run(campaign: Campaign) -> None:
     assert campaign.send_at is not None
+    require_not_suspended(campaign.tenant)
     content = content_of(campaign)
     compile_content(content)
     message = open_message(

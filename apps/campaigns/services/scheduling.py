@@ -28,6 +28,7 @@ from apps.messaging.services import (
     resume_message,
 )
 from apps.tenants.models import Tenant
+from apps.tenants.services import require_not_restricted, require_not_suspended
 
 #: A form filled in for "in a minute" and a client whose clock runs behind are not refused.
 _GRACE = timedelta(minutes=1)
@@ -46,8 +47,10 @@ def schedule_campaign(*, tenant: Tenant, campaign: Campaign, send_at: datetime |
     """Due at that instant, or at once when it is None.
 
     Raises CampaignWrongState, ScheduleInPast, ScheduleTooFar, AudienceInvalid, EmptyAudience, TemplateInvalid,
-    UnknownVariable, RouteMissing, UnknownProvider, QuotaExceeded; then nothing has changed.
+    UnknownVariable, RouteMissing, UnknownProvider, QuotaExceeded, TenantRestricted, TenantSuspended; then nothing has
+    changed.
     """
+    require_not_restricted(tenant)
     campaign = locked(campaign, allowed=frozenset({Status.DRAFT}))
     now = clock.now()
     if send_at is not None and send_at < now - _GRACE:
@@ -81,7 +84,8 @@ def pause_campaign(*, tenant: Tenant, campaign: Campaign) -> Campaign:
 
 
 def resume_campaign(*, tenant: Tenant, campaign: Campaign) -> Campaign:
-    """Raises CampaignWrongState."""
+    """Raises CampaignWrongState, TenantSuspended."""
+    require_not_suspended(tenant)
     campaign = locked(campaign, allowed=frozenset({Status.PAUSED}))
     resume_message(tenant=tenant, message=message_of(campaign))
     return campaign.changed(status=Status.SENDING)

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from apps.billing.meters import Aggregation, Meter
 from apps.billing.queries import Grain, UsageFigure, span_of_days, usage_report
-from apps.dashboard.charts import Bar, bar_chart
+from apps.core.charts import Bar, bar_chart
 from apps.tenants.models import Application, Tenant
 
 #: Meters whose days do not add up to a total: the largest day stands for all.

@@ -10,8 +10,8 @@ from django.views.decorators.http import require_safe
 
 from apps.billing.queries import Standing, standing_of
 from apps.core import clock
+from apps.core.csv import csv_response
 from apps.dashboard.access import DashboardRequest, page
-from apps.dashboard.csv import csv_response
 from apps.dashboard.usage.forms import UsageFilter
 from apps.dashboard.usage.plan import plan_card
 from apps.dashboard.usage.report import Asked, csv_rows, report_of

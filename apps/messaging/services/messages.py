@@ -23,6 +23,7 @@ from apps.messaging.states import MessageState, UnknownPolicy
 from apps.providers.errors import UnknownProvider
 from apps.providers.registry import provider_names
 from apps.tenants.models import Application, Tenant
+from apps.tenants.services import require_not_suspended
 
 MAX_RECIPIENTS = 1_000
 MAX_TTL = timedelta(days=28)
@@ -80,8 +81,9 @@ def accept_message(
     """One send to named subscribers, on the same ledger as campaigns. When it returns and commits, it is accepted.
 
     Raises TemplateInvalid, ContentMissing, ContentTooLarge, RouteMissing, UnknownProvider, NobodyNamed (with the ids
-    that do not exist; then nobody gets anything), InvalidInput.
+    that do not exist; then nobody gets anything), InvalidInput, TenantSuspended.
     """
+    require_not_suspended(tenant)
     compile_content(content)
     wanted = list(dict.fromkeys(external_ids))
     if not 0 < len(wanted) <= MAX_RECIPIENTS:

@@ -8,8 +8,11 @@ from apps.realtime.errors import ApplicationDisabled, NotAuthentic, ScopeMissing
 from apps.realtime.http.messages import Request
 from apps.realtime.protocol.signing import SignedRequest, why_not_signed
 from apps.realtime.registry import Registry
+from apps.tenants.errors import TenantSuspended
 from apps.tenants.queries import ApplicationRecord
 
+#: The scope of every call that puts something on a channel.
+PUBLISH = "publish"
 _BEARER = "bearer "
 
 
@@ -18,7 +21,8 @@ async def identify(
 ) -> ApplicationRecord:
     """The application this request may act for. application_id: from the path; None where the path has none.
 
-    scope: what a Bearer key must carry. Raises UnknownApplication, NotAuthentic, ScopeMissing, ApplicationDisabled.
+    scope: what a Bearer key must carry. Raises UnknownApplication, NotAuthentic, ScopeMissing, ApplicationDisabled,
+    TenantSuspended.
     """
     authorization = request.header(b"authorization")
     if authorization.lower().startswith(_BEARER):
@@ -27,6 +31,8 @@ async def identify(
         record = await _by_signature(registry, request, application_id)
     if not record.enabled:
         raise ApplicationDisabled
+    if record.suspended and scope == PUBLISH:
+        raise TenantSuspended
     return record
 
 

@@ -21,6 +21,13 @@ from apps.tenants.services.oauth_clients import (
     revoke_access_token,
     revoke_oauth_client,
 )
+from apps.tenants.services.standing import (
+    reactivate_tenant,
+    require_not_restricted,
+    require_not_suspended,
+    set_unpaid_standing,
+    suspend_tenant,
+)
 from apps.tenants.services.tenants import open_tenant
 
 __all__ = [
@@ -38,12 +45,17 @@ __all__ = [
     "forget_expired_tokens",
     "keep_access_token",
     "open_tenant",
+    "reactivate_tenant",
     "record_audit",
+    "require_not_restricted",
+    "require_not_suspended",
     "revoke_access_token",
     "revoke_api_key",
     "revoke_credential",
     "revoke_oauth_client",
+    "set_unpaid_standing",
     "set_webhook_events",
+    "suspend_tenant",
     "update_application",
     "update_application_settings",
     "verify_audit",
