@@ -48,6 +48,12 @@ MESSAGES_PUBLISHED = "messages.published"
 MESSAGES_DELIVERED = "messages.delivered"
 CONNECTIONS_PEAK = "connections.peak"
 CAMPAIGN_SENDS = "campaign.sends"
+CONNECTION_MINUTES = "connections.minutes"
+MESSAGES_STORED = "messages.stored"
+PUSH_ACCEPTED = "push.accepted"
+WEBHOOKS_DELIVERED = "webhooks.delivered"
+ACTIVE_SUBSCRIBERS = "subscribers.active"
+ACTIVE_DEVICES = "devices.active"
 
 METERS: dict[str, Meter] = {
     meter.name: meter
@@ -88,6 +94,51 @@ METERS: dict[str, Meter] = {
                 "One for each campaign message that a provider accepted. Suppressed, failed and unknown ones are "
                 "free; a message by the realtime provider also counts as published and delivered."
             ),
+        ),
+        Meter(
+            PUSH_ACCEPTED,
+            Aggregation.SUM,
+            _("Pushes accepted"),
+            _("push × device"),
+            _("One for each device whose push network accepted the push, with the network as a dimension."),
+        ),
+        Meter(
+            CONNECTION_MINUTES,
+            Aggregation.SUM,
+            _("Connection minutes"),
+            _("connection × minute"),
+            _(
+                "The time all connections of an application were open, added up and counted in whole minutes; "
+                "what is left of a minute is carried on."
+            ),
+        ),
+        Meter(
+            MESSAGES_STORED,
+            Aggregation.SUM,
+            _("Messages stored"),
+            _("publication × channel"),
+            _("One for each publication that was put into its channel's history."),
+        ),
+        Meter(
+            WEBHOOKS_DELIVERED,
+            Aggregation.SUM,
+            _("Webhooks delivered"),
+            _("call"),
+            _("One for each call that its receiver answered with success. Retries and a replay of it are free."),
+        ),
+        Meter(
+            ACTIVE_SUBSCRIBERS,
+            Aggregation.UNIQUE,
+            _("Active subscribers"),
+            _("subscribers"),
+            _("Subscribers that a message reached, once in a period, on the first day it did."),
+        ),
+        Meter(
+            ACTIVE_DEVICES,
+            Aggregation.UNIQUE,
+            _("Active devices"),
+            _("devices"),
+            _("Devices that a push network accepted a push for, once in a period, on the first day it did."),
         ),
     )
 }

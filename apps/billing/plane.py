@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from apps.billing.meters import MESSAGES_DELIVERED, MESSAGES_PUBLISHED
+from apps.billing.meters import CONNECTION_MINUTES, MESSAGES_DELIVERED, MESSAGES_PUBLISHED, MESSAGES_STORED
 from apps.billing.records import MAX_QUANTITY, UsageRecordIn
 
 #: How many early records of a node are remembered. One that is missing behind so many is given up: its node lost it.
@@ -32,6 +32,8 @@ class PlaneRecord:
     published: int
     delivered: int
     peak: int
+    stored: int = 0
+    connection_seconds: int = 0
 
     @classmethod
     def from_json(cls, raw: bytes) -> Self:
@@ -40,6 +42,8 @@ class PlaneRecord:
             stored = json.loads(raw)
             names = ("tenant_id", "interval", "seq", "published", "delivered", "peak")
             numbers = {name: stored[name] for name in names}
+            # A gateway of an older release does not tell what it stored.
+            numbers |= {name: stored.get(name, 0) for name in ("stored", "connection_seconds")}
             application_id, node = stored["application_id"], stored["node"]
         except (ValueError, KeyError, TypeError) as error:
             raise Unreadable(type(error).__name__) from error
@@ -62,8 +66,13 @@ class PlaneRecord:
         return datetime.fromtimestamp(self.interval, UTC)
 
     def usage(self, application: int | None) -> list[UsageRecordIn]:
-        """The messages of this record. application: row number."""
-        counts = ((MESSAGES_PUBLISHED, self.published), (MESSAGES_DELIVERED, self.delivered))
+        """What this record adds to the meters that are sums. application: row number."""
+        counts = (
+            (MESSAGES_PUBLISHED, self.published),
+            (MESSAGES_DELIVERED, self.delivered),
+            (MESSAGES_STORED, self.stored),
+            (CONNECTION_MINUTES, self.connection_seconds // 60),
+        )
         return [
             UsageRecordIn(meter, self.source_key, count, self.occurred_at, application)
             for meter, count in counts

@@ -8,6 +8,7 @@ from django.conf import settings
 from apps.billing import partitions
 from apps.billing.services.alerts import raise_alerts
 from apps.billing.services.allowances import answer_asks, settle_due_allowances
+from apps.billing.services.calls import count_calls
 from apps.billing.services.credits import expire_credits
 from apps.billing.services.dunning import take_dunning_steps
 from apps.billing.services.ingest import ingest
@@ -26,6 +27,12 @@ def take_usage(**_unknown: object) -> None:
     for region in settings.VALKEY_URLS:
         ingest(region=region)
         answer_asks(region=region)
+
+
+@shared_task(name="billing.count_calls")
+def take_calls(**_unknown: object) -> None:
+    """Counts the webhooks that arrived."""
+    count_calls()
 
 
 @shared_task(name="billing.watch")

@@ -8,14 +8,13 @@ did not leave (planned) and at most one slice that may have (attempted).
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from functools import lru_cache
 from time import monotonic
 
 from django.conf import settings
 
 from apps.billing.errors import QuotaExceeded, SpendCapReached
-from apps.billing.meters import CAMPAIGN_SENDS
+from apps.billing.meters import CAMPAIGN_SENDS, PUSH_ACCEPTED
 from apps.billing.records import UsageRecordIn
 from apps.billing.services import record_usage, release_sends, reserve_sends
 from apps.core import clock
@@ -74,7 +73,7 @@ class _Chunk:
         while made is not None:
             called = self._call(made)
             with tenant_scope(self.claim.tenant_id):
-                self._record(made, called.outcomes)
+                self._record(made, called)
                 if called.answers or called.refused:
                     record_answers(message=self.message, route=made.route, called=called)
             made = self._next_slice(until)
@@ -136,8 +135,8 @@ class _Chunk:
             log.exception("provider.failed route=%s message=%s", made.route, self.message.pk)
             return Called([Outcome(push.id, Result.UNKNOWN, reason="provider_failed") for push in made.pushes])
 
-    def _record(self, made: Slice, outcomes: Sequence[Outcome]) -> None:
-        verdict = judge(made.ready, outcomes)
+    def _record(self, made: Slice, called: Called) -> None:
+        verdict = judge(made.ready, called.outcomes)
         release_sends(tenant=self.message.tenant, quantity=len(made.ready))
         ledger.hold(
             self.claim,
@@ -150,7 +149,7 @@ class _Chunk:
         if verdict.later:
             ledger.move_to_later(self.claim, verdict.later, seconds=verdict.wait)
         self._try_next_route(made.route, verdict)
-        self._charge(made.route, verdict)
+        self._charge(made, verdict, called)
 
     def _try_next_route(self, route: str, verdict: Verdict) -> None:
         routes: list[str] = self.message.routes
@@ -161,17 +160,28 @@ class _Chunk:
                 route=later[0], due_at=clock.now(), due=verdict.next_route,
             )  # fmt: skip
 
-    def _charge(self, route: str, verdict: Verdict) -> None:
-        """One usage record per slice, named by the first delivery in it: a delivery is accepted once in its life.
+    def _charge(self, made: Slice, verdict: Verdict, called: Called) -> None:
+        """Usage records of a slice, all of one route, named by a delivery of it.
 
-        A slice has one route. `reconciling.py` reads the message out of the name.
+        Sends by the first accepted one: a delivery is accepted once in its life, and `reconciling.py` reads the message
+        out of the name. Pushes by the attempt on the first one: each attempt is recorded once, under the chunk's fence.
         """
         accepted = [id for (state, _), ids in verdict.final.items() if state is DeliveryState.ACCEPTED for id in ids]
-        if not accepted:
-            return
+        records = []
+        if accepted:
+            key = f"deliveries:{self.message.pk}:{min(accepted)}"
+            records.append(self._usage(CAMPAIGN_SENDS, key, len(accepted), made.route))
+        pushes = sum(answer.outcome.result is Result.ACCEPTED for answer in called.answers)
+        if pushes:
+            first = min(made.ready)
+            key = f"pushes:{self.message.pk}:{first.id}:{first.attempts}"
+            records.append(self._usage(PUSH_ACCEPTED, key, pushes, made.route))
+        if records:
+            record_usage(records, tenant=self.message.tenant)
+
+    def _usage(self, meter: str, key: str, quantity: int, route: str) -> UsageRecordIn:
         dimensions = {"campaign": self.message.origin, "provider": route}
-        record = UsageRecordIn(
-            CAMPAIGN_SENDS, f"deliveries:{self.message.pk}:{min(accepted)}", len(accepted), clock.now(),
-            self.message.application_id, {name: value for name, value in dimensions.items() if value},
+        return UsageRecordIn(
+            meter, key, quantity, clock.now(), self.message.application_id,
+            {name: value for name, value in dimensions.items() if value},
         )  # fmt: skip
-        record_usage([record], tenant=self.message.tenant)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from apps.messaging import sending, upkeep
+from apps.messaging import activity, sending, upkeep
 from apps.messaging.bell import SEND, ring
 
 #: Seconds of work per task: short, so that ticks and other tenants' work get their turn between two.
@@ -23,3 +23,9 @@ def tick(**_unknown: object) -> None:
     upkeep.end_messages()
     for _ in range(upkeep.idle_chunks()):
         ring(SEND)
+
+
+@shared_task(name="messaging.count_reached")
+def count_reached(**_unknown: object) -> None:
+    """Tells billing whom the finished chunks reached."""
+    activity.count_reached()

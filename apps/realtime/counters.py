@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: Connection time is reported in whole minutes of so many seconds.
+MINUTE = 60
+
 
 @dataclass(slots=True)
 class Counters:
-    """Since the last flush. bytes: frame bytes accepted into subscribers' queues. peak: most connections at once."""
+    """Since the last flush. stored: publications that a log keeps. bytes: frame bytes accepted into subscribers'
+    queues. peak: most connections at once."""
 
     published: int = 0
+    stored: int = 0
     delivered: int = 0
     bytes: int = 0
     dropped: int = 0
@@ -17,10 +22,10 @@ class Counters:
     connection_seconds: float = 0.0
 
     def start_again(self) -> None:
-        """Empties in place, since channels hold on to the object; a begun second of connection time is kept."""
-        self.published = self.delivered = self.bytes = self.dropped = self.peak = 0
-        self.connection_seconds %= 1
+        """Empties in place, since channels hold on to the object; a begun minute of connection time is kept."""
+        self.published = self.stored = self.delivered = self.bytes = self.dropped = self.peak = 0
+        self.connection_seconds %= MINUTE
 
     @property
     def is_empty(self) -> bool:
-        return not (self.published or self.delivered or self.dropped or self.peak or self.connection_seconds >= 1)
+        return not (self.published or self.delivered or self.dropped or self.peak or self.connection_seconds >= MINUTE)

@@ -20,7 +20,7 @@ from apps.realtime.events import Event, checked_event, new_publication_id
 from apps.realtime.protocol import channels as names
 from apps.realtime.protocol import messages as protocol_messages
 from apps.realtime.protocol.publications import Topic, packed
-from apps.realtime.publishing import Published, published, script_call
+from apps.realtime.publishing import Published, published, script_call, stored_count
 from apps.realtime.tracing import note_from_control_plane
 from apps.realtime.usage import INTERVAL, UsageRecord
 from apps.tenants.application_settings import ApplicationSettings
@@ -63,7 +63,9 @@ def publish(
     try:
         _take(client, tenant_id, len(checked.channels))
         done = [_publish(client, application_id, limits, checked, name, idempotency_key) for name in checked.channels]
-        _record_usage(client, tenant_id, application_id, sum(not each.repeated for each in done))
+        _record_usage(
+            client, tenant_id, application_id, sum(not each.repeated for each in done), stored_count(done, limits)
+        )
         note_from_control_plane(
             client, application_id, "published", event=checked.name, channels=checked.channels, data=checked.data
         )
@@ -173,12 +175,12 @@ class _UsageNode:
 _grace, _usage_node = _Grace(), _UsageNode()
 
 
-def _record_usage(client: Redis, tenant_id: int, application_id: str, published_count: int) -> None:
+def _record_usage(client: Redis, tenant_id: int, application_id: str, published_count: int, stored: int = 0) -> None:
     if not published_count:
         return
     node, seq = _usage_node.next()
     record = UsageRecord(
         tenant_id, application_id, node, int(time.time()) // INTERVAL * INTERVAL, seq,
-        published=published_count, delivered=0, bytes=0, dropped=0, peak=0, connection_seconds=0,
+        published=published_count, delivered=0, bytes=0, dropped=0, peak=0, connection_seconds=0, stored=stored,
     )  # fmt: skip
     client.xadd(keys.USAGE, {"r": record.json()})

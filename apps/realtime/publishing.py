@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apps.realtime import keys, scripts
@@ -56,6 +57,13 @@ def published(channel: str, publication_id: str, reply: list[bytes | int]) -> Pu
     position, repeated, receivers = reply
     assert isinstance(position, bytes)
     return Published(channel, publication_id, parse_position(position.decode()), bool(repeated), int(receivers))
+
+
+def stored_count(done: Iterable[Published], settings: ApplicationSettings) -> int:
+    """How many of these publications a channel's log keeps."""
+    if not (settings.history_size and settings.history_ttl):
+        return 0
+    return sum(each.position is not None and not each.repeated for each in done)
 
 
 class Publications:

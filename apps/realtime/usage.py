@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 import orjson
 
 from apps.realtime import keys
-from apps.realtime.counters import Counters
+from apps.realtime.counters import MINUTE, Counters
 from apps.realtime.link import Lines
 
 INTERVAL = 2
@@ -27,7 +27,8 @@ _HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
-    """interval: Unix seconds of its start. seq: 1, 2, … per node. connection_seconds: whole seconds."""
+    """interval: Unix seconds of its start. seq: 1, 2, … per node. stored: publications that a log keeps.
+    connection_seconds: a multiple of 60; the rest is carried on to a later record."""
 
     tenant_id: int
     application_id: str
@@ -40,6 +41,7 @@ class UsageRecord:
     dropped: int
     peak: int
     connection_seconds: int
+    stored: int = 0
 
     def json(self) -> str:
         return orjson.dumps(asdict(self)).decode()
@@ -85,7 +87,7 @@ class UsageLog:
         record = UsageRecord(
             tenant_id, application_id, self._node, int(time.time()) // INTERVAL * INTERVAL, self._seq,
             counters.published, counters.delivered, counters.bytes, counters.dropped, counters.peak,
-            int(counters.connection_seconds),
+            int(counters.connection_seconds) // MINUTE * MINUTE, counters.stored,
         )  # fmt: skip
         self._told.setdefault((record.interval // _HOUR, tenant_id), _Told()).add(record)
         self._kept.append(_Kept(record, -REPEAT_AFTER))

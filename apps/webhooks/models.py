@@ -75,7 +75,8 @@ class Delivery(PublicIdModel, TenantOwned):
     """One call to one endpoint: an event, or a batch of events that never changes once it is made.
 
     lane: what is in the same lane goes out in the order of the ids, one after the other: a channel's name, or empty
-    for all of a batching endpoint. attempts: ever made; tries: since it was made or last replayed.
+    for all of a batching endpoint. attempts: ever made; tries: since it was made or last replayed. is_metered: billing
+    has counted it, once whatever is replayed.
     """
 
     public_id_prefix: ClassVar[str] = "whd"
@@ -84,6 +85,7 @@ class Delivery(PublicIdModel, TenantOwned):
     lane = models.CharField(max_length=200)
     events = models.JSONField()
     state = models.CharField(max_length=9, default=DeliveryState.PENDING)
+    is_metered = models.BooleanField(default=False, db_default=False)
     attempts = models.IntegerField(default=0)
     tries = models.IntegerField(default=0)
     created_at = models.DateTimeField(default=clock.now)
@@ -97,6 +99,9 @@ class Delivery(PublicIdModel, TenantOwned):
             models.Index(fields=["tenant", "endpoint", "-id"], name="delivery_of_webhook"),
             models.Index(fields=["endpoint", "lane", "id"], condition=models.Q(state="pending"), name="webhook_to_do"),
             models.Index(fields=["finished_at"], condition=~models.Q(state="pending"), name="webhook_done"),
+            models.Index(
+                fields=["id"], condition=models.Q(state="delivered", is_metered=False), name="webhook_to_meter"
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(

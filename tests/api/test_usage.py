@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from rest_framework.test import APIClient
 
+from apps.billing.meters import METERS
 from apps.billing.records import UsageRecordIn
 from apps.billing.services import record_usage, set_plan
 from apps.tenants.models import Application, Tenant
@@ -47,12 +48,7 @@ def test_usage_comes_by_meter_and_day(api: APIClient, tenant: Tenant) -> None:
         {"meter": "messages.delivered", "day": "2026-05-20", "quantity": 9},
         {"meter": "messages.published", "day": "2026-05-20", "quantity": 7},
     ]
-    assert body["totals"] == {
-        "messages.published": 12,
-        "messages.delivered": 9,
-        "connections.peak": 0,
-        "campaign.sends": 0,
-    }
+    assert body["totals"] == {**dict.fromkeys(METERS, 0), "messages.published": 12, "messages.delivered": 9}
     assert (body["from"], body["to"]) == ("2026-05-19T00:00:00Z", "2026-05-21T00:00:00Z")
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from apps.billing.models import UnmatchedUsage, UsageRollup, UsageSource
-from apps.billing.plane import advance
+from apps.billing.plane import PlaneRecord, advance
 from apps.billing.services import ingest as module
 from apps.billing.services.ingest import ingest
 from apps.core import clock, valkey
@@ -92,6 +92,21 @@ def test_records_are_counted_acknowledged_and_taken_off_the_stream(
     assert client.xlen(keys.USAGE) == 0
     with tenant_scope(tenant):
         assert {row.application_id for row in UsageRollup.objects.of(tenant)} == {application.pk}
+
+
+def test_stored_publications_and_whole_connection_minutes_are_counted(
+    gateway: Gateway, tenant: Tenant, region: str
+) -> None:
+    gateway.send(published=3, stored=2, connection_seconds=180)
+    gateway.send(connection_seconds=119)
+    ingest(region=region)
+    assert used(tenant) == {"messages.published": 3, "messages.stored": 2, "connections.minutes": 4}
+
+
+def test_a_record_of_a_gateway_that_tells_less_is_read() -> None:
+    told = b'{"tenant_id": 1, "application_id": "7", "node": "a", "interval": 2, "seq": 1, "published": 3, '
+    record = PlaneRecord.from_json(told + b'"delivered": 0, "peak": 0}')
+    assert [(each.meter, each.quantity) for each in record.usage(None)] == [("messages.published", 3)]
 
 
 def test_a_record_added_again_changes_nothing(gateway: Gateway, tenant: Tenant, region: str) -> None:

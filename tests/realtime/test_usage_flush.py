@@ -9,8 +9,10 @@ import pytest
 
 from apps.core import valkey
 from apps.realtime import keys, publish
+from apps.realtime.counters import Counters
 from apps.realtime.protocol.frames import frame
 from apps.realtime.publish import UserMessage
+from apps.realtime.usage import UsageLog
 from tests.realtime.wire import record, world
 
 pytestmark = pytest.mark.usefixtures("clean_valkey")
@@ -77,3 +79,30 @@ async def test_a_message_to_a_user_says_whether_anybody_was_there(region: str) -
         assert (await client.event())["event"] == "notification"
         assert valkey.connect(region).exists(keys.log(shop.application_id, "#server-to-user-ada")) == 0
         await client.gone()
+
+
+async def test_what_a_log_keeps_is_counted_as_stored(region: str) -> None:
+    shop, forgetful = record(region, tenant_id=5), record(region, tenant_id=6, history_size=0)
+    async with world(shop, forgetful) as it:
+        for application in (shop, forgetful):
+            await it.published(application, "news")
+            await it.published(application, "#server-to-user-ada")
+        engine = await it.plane.plane().engine(region)
+        await engine.upkeep.flush_usage()
+        assert {made["tenant_id"]: (made["published"], made["stored"]) for made in records(region)} == {
+            5: (2, 1),
+            6: (2, 0),
+        }
+
+
+def test_connection_time_is_told_in_whole_minutes_and_the_rest_is_carried_on() -> None:
+    counters, told = Counters(), []
+    for seconds in (50.0, 50.0, 100.0, 41.0):
+        counters.connection_seconds += seconds
+        if not counters.is_empty:
+            log = UsageLog(None, "a")  # type: ignore[arg-type]  # nothing is sent
+            log.note(1, "7", counters)
+            told.append(log._kept[-1].record.connection_seconds)
+            counters.start_again()
+    assert told == [60, 120, 60]
+    assert counters.connection_seconds == 1.0

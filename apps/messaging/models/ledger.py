@@ -20,6 +20,7 @@ class Chunk(TenantOwned):
     number: position in its message. Claims go by it, so a small message never waits behind all of a large one.
     lease_until: somebody works on it until then (database clock). fence: rises with every claim; who records under an
     older one has lost the lease. Counts stand here and not on the message: one writer at a time, nothing contended.
+    is_metered: whom it reached is told to billing.
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="chunks", db_index=False)
@@ -28,6 +29,7 @@ class Chunk(TenantOwned):
     lease_until = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0)
     is_done = models.BooleanField(default=False)
+    is_metered = models.BooleanField(default=False, db_default=False)
     planned = models.IntegerField(default=0)
     suppressed = models.IntegerField(default=0)
     attempted = models.IntegerField(default=0)
@@ -42,6 +44,7 @@ class Chunk(TenantOwned):
             models.Index(fields=["tenant", "message"], name="chunk_of_message"),
             # No changing column but is_done, so that renewing a lease and counting stay heap-only updates.
             models.Index(fields=["number", "due_at"], condition=models.Q(is_done=False), name="chunk_to_do"),
+            models.Index(fields=["id"], condition=models.Q(is_done=True, is_metered=False), name="chunk_to_meter"),
         ]
 
 

@@ -14,6 +14,7 @@ from apps.realtime.events import MAX_BATCH, MAX_IDEMPOTENCY_KEY, Event, checked_
 from apps.realtime.http.messages import Reply, Request
 from apps.realtime.protocol.channels import kind_of
 from apps.realtime.protocol.signing import query_pairs
+from apps.realtime.publishing import stored_count
 from apps.tenants.queries import ApplicationRecord
 
 _INFO = frozenset({"user_count", "subscription_count"})
@@ -66,6 +67,7 @@ async def _publish(engine: Engine, record: ApplicationRecord, events: Sequence[E
     # Asked for again: while we waited, an application without connections may have been forgotten.
     application = engine.application(record)
     application.counters.published += count - repeated
+    application.counters.stored += stored_count(published, record.settings)
     for event in events if application.is_watched else ():
         engine.tracer.note(application, "published", event=event.name, channels=event.channels, data=event.data)
 
