@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
 from apps.audience.errors import DeviceInvalid
@@ -25,7 +27,9 @@ _USUAL = {
     Platform.ANDROID: "fcm",
     Platform.WEB: "webpush",
     Platform.UNIFIEDPUSH: "webpush",
+    Platform.EMAIL: "email",
 }
+MAX_MAILBOX = 254
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +52,18 @@ def read_device(given: DeviceIn) -> dict[str, str]:
     platform = _one_of("platform", given.platform, Platform.values)
     provider = _matching("provider", given.provider or _USUAL[Platform(platform)], _PROVIDER)
     is_url = platform in {Platform.WEB, Platform.UNIFIEDPUSH}
-    usual_kind = AddressKind.URL if is_url else AddressKind.TOKEN
-    kinds = [AddressKind.URL] if is_url else [AddressKind.TOKEN, AddressKind.FID]
-    address = _read_endpoint(given) if is_url else _matching("address", given.address, _TOKEN)
+    if is_url:
+        kinds, address = [AddressKind.URL], _read_endpoint(given)
+    elif platform == Platform.EMAIL:
+        kinds, address = [AddressKind.MAILBOX], _read_mailbox(given.address)
+    else:
+        kinds, address = [AddressKind.TOKEN, AddressKind.FID], _matching("address", given.address, _TOKEN)
     return {
         "platform": platform,
         "provider": provider,
         "address": address,
         "address_hash": hash_of(address),
-        "address_kind": _one_of("address_kind", given.address_kind or usual_kind, kinds),
+        "address_kind": _one_of("address_kind", given.address_kind or kinds[0], kinds),
         "installation_id": _matching("installation_id", given.installation_id, _INSTALLATION),
         "environment": _one_of("environment", given.environment or Environment.PRODUCTION, Environment.values),
         "public_key": given.public_key.rstrip("=") if is_url else "",
@@ -79,6 +86,18 @@ def _read_endpoint(given: DeviceIn) -> str:
     except AddressRefused as refused:
         refused.fields["address"] = [refused.message]
         raise
+
+
+def _read_mailbox(address: str) -> str:
+    """With its domain in small letters: the part before the @ is the other server's business."""
+    try:
+        if len(address) > MAX_MAILBOX:
+            raise ValidationError("too long")
+        validate_email(address)
+    except ValidationError:
+        raise _refusal("address", _("Enter an e-mail address.")) from None
+    name, _at, domain = address.rpartition("@")
+    return f"{name}@{domain.lower()}"
 
 
 def _one_of(field: str, value: str, known: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from apps.core.errors import Category, HouseError
 
 MAX_URL = 1_000
 PORTS = frozenset({443, 8443})
+MAIL_PORTS = frozenset({25, 465, 587, 2525})
 #: A name with more addresses than this is no name of a push service.
 MAX_ADDRESSES = 32
 
@@ -91,6 +92,24 @@ def read_url(url: str) -> Place:
     return Place(f"{origin}{match[3] or '/'}", origin, host, port, trusted)
 
 
+def read_mail_server(server: str) -> Place:
+    """`host` or `host:port` (587 by default) of a mail server, by the same rules. Its origin is `smtp://host:port`.
+
+    Raises AddressRefused.
+    """
+    authority = _AUTHORITY.fullmatch(server) if len(server) <= MAX_URL else None
+    if authority is None:
+        raise AddressRefused("url")
+    host, port = _read_host(authority[1]), int(authority[2] or 587)
+    origin = f"smtp://[{host}]:{port}" if ":" in host else f"smtp://{host}:{port}"
+    trusted = origin in settings.EGRESS_ALLOW
+    if not trusted:
+        if port not in MAIL_PORTS:
+            raise AddressRefused("port")
+        _judge_host(host)
+    return Place(origin, origin, host, port, trusted)
+
+
 def resolve(place: Place) -> str:
     """The address to connect to. Every address of the name must be public. Blocks on DNS. Raises AddressRefused."""
     try:
@@ -149,6 +168,10 @@ def _judge(scheme: str, host: str, port: int) -> None:
         raise AddressRefused("scheme")
     if port not in PORTS:
         raise AddressRefused("port")
+    _judge_host(host)
+
+
+def _judge_host(host: str) -> None:
     if ":" in host or _NUMBER.fullmatch(host.rpartition(".")[2]):
         if not is_public(host):
             raise AddressRefused("address")

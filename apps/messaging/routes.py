@@ -16,13 +16,14 @@ from datetime import datetime
 from django.conf import settings
 
 from apps.audience.models import REACHABLE, Device
+from apps.audience.preferences import path_for
 from apps.audience.services.device_health import clear_strikes, restore_devices, retire_devices, strike_devices
 from apps.audience.services.devices import MAX_DEVICES, change_address
 from apps.core import clock
 from apps.messaging.models import Message
 from apps.messaging.slices import Slice
 from apps.providers import fuse
-from apps.providers.base import Endpoint, Outcome, Push, Result, Scope, Sender
+from apps.providers.base import Endpoint, Needs, Outcome, Push, Result, Scope, Sender
 from apps.providers.credentials import open_credentials, pause_credential
 from apps.providers.registry import needs_of, open_provider
 from apps.tenants.scope import tenant_scope
@@ -68,7 +69,7 @@ def call_route(message: Message, made: Slice) -> Called:
     needs = needs_of(made.route)
     with tenant_scope(message.tenant_id):
         sender = _sender_for(message, made.route, has_credentials=bool(needs.fields))
-        targets = _targets(message, made) if needs.reaches == "devices" else None
+        targets = _targets(message, made, needs) if needs.reaches == "devices" else None
     provider = open_provider(made.route, sender)
     current = sender.credentials[0].id if sender.credentials else ""
     if targets is None:
@@ -182,7 +183,7 @@ def _sender_for(message: Message, route: str, *, has_credentials: bool) -> Sende
     return Sender(tenant.home_region, tenant.pk, application.application_id, credentials)
 
 
-def _targets(message: Message, made: Slice) -> list[_Target]:
+def _targets(message: Message, made: Slice, needs: Needs) -> list[_Target]:
     devices: dict[int, list[Device]] = defaultdict(list)
     found = Device.objects.of(message.tenant_id).filter(
         REACHABLE, application_id=message.application_id, provider=made.route,
@@ -192,10 +193,20 @@ def _targets(message: Message, made: Slice) -> list[_Target]:
         devices[device.subscriber_id].append(device)
     ttl = _seconds_left(message)
     return [
-        _Target(at, device.pk, replace(push, id=_id_for(push, device), endpoint=_endpoint(device), ttl=ttl))
+        _Target(at, device.pk, _push_for(message, push, device, ttl, needs))
         for at, (delivery, push) in enumerate(zip(made.ready, made.pushes, strict=True))
         for device in devices[delivery.subscriber][:MAX_DEVICES]
     ]
+
+
+def _push_for(message: Message, push: Push, device: Device, ttl: int | None, needs: Needs) -> Push:
+    page = _unsubscribe_url(message.tenant_id, device.subscriber_id) if needs.unsubscribes else ""
+    return replace(push, id=_id_for(push, device), endpoint=_endpoint(device), ttl=ttl, unsubscribe_url=page)
+
+
+def _unsubscribe_url(tenant_id: int, subscriber: int) -> str:
+    """Empty when the installation does not know its own address."""
+    return f"{settings.PUBLIC_URL}{path_for(tenant_id, subscriber)}" if settings.PUBLIC_URL else ""
 
 
 def _id_for(push: Push, device: Device) -> str:

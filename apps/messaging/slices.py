@@ -93,7 +93,9 @@ def render_slice(
             continue
         identity = push_id(message.pk, person.number)
         made.ready.append(delivery)
-        made.pushes.append(Push(identity, person.external_id, notification, message_id, message.origin, now))
+        made.pushes.append(
+            Push(identity, person.external_id, notification, message_id, message.origin, now, language=language)
+        )
         if perf_counter() - started > _RENDERING_TIME:
             break
     return made

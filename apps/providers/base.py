@@ -71,6 +71,7 @@ class Push:
     subscriber's external id. message_id, campaign_id: public ids; campaign_id may be empty. endpoint: where to, for
     networks that reach installations and not people. ttl: seconds it is worth delivering for; 0: now or never; None:
     as long as the network keeps it. urgent: wake the device. collapse_key: a later push with the same replaces this.
+    language: of the notification. unsubscribe_url: the recipient's page of preferences, for providers that ask for it.
     """
 
     id: str
@@ -83,6 +84,8 @@ class Push:
     ttl: int | None = None
     urgent: bool = True
     collapse_key: str = ""
+    language: str = ""
+    unsubscribe_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +149,13 @@ class Needs:
     """What a provider needs of a tenant before it can send.
 
     fields: of its credential; none: it needs none. reaches: "people" (one push per subscriber) or "devices" (one per
-    installation). platforms: of the devices it reaches.
+    installation). platforms: of the devices it reaches. unsubscribes: its pushes carry `unsubscribe_url`.
     """
 
     fields: tuple[CredentialField, ...] = ()
     reaches: str = "people"
     platforms: tuple[str, ...] = ()
+    unsubscribes: bool = False
 
 
 class Provider(Protocol):

@@ -21,6 +21,7 @@ GROUP = "pushsaas.providers"
 _BUILT_IN: Mapping[str, str] = {
     "apns": "apps.providers.apns.provider:ApnsProvider",
     "console": "apps.providers.console:ConsoleProvider",
+    "email": "apps.providers.email.provider:EmailProvider",
     "fcm": "apps.providers.fcm.provider:FcmProvider",
     "realtime": "apps.providers.realtime:RealtimeProvider",
     "webhook": "apps.providers.webhook:WebhookProvider",

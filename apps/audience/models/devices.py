@@ -1,4 +1,4 @@
-"""Device: one installation of an app, or one browser, that a push network can reach."""
+"""Device: one installation of an app, one browser, or one mailbox, that a network can reach."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ class Platform(models.TextChoices):
     ANDROID = "android"
     WEB = "web"
     UNIFIEDPUSH = "unifiedpush"
+    EMAIL = "email"
 
 
 class AddressKind(models.TextChoices):
     TOKEN = "token"  # noqa: S105  # a kind, not a secret
     FID = "fid"
     URL = "url"
+    MAILBOX = "mailbox"
 
 
 class Environment(models.TextChoices):
@@ -37,7 +39,7 @@ REACHABLE = models.Q(retired_at=None, quarantined_at=None)
 class Device(PublicIdModel, TenantOwned, TimestampedModel):
     """Where one installation is reached, by which network, and whose it is.
 
-    provider: name of the delivery route that reaches it. address: token, installation id or URL, opaque; its hash is
+    provider: name of the delivery route that reaches it. address: token, installation id, URL or mailbox; its hash is
     what is unique. installation_id: the app's own name for itself, if it has one; it keeps the row when the address
     changes. environment: APNs's. public_key, auth_secret: a Web Push subscription's. sender_key: id of the credential
     the subscription was made with.
