@@ -5,14 +5,17 @@ The hub never waits. A subscriber that cannot take more is dropped by its own by
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from apps.realtime.counters import Counters
 from apps.realtime.protocol import messages
 from apps.realtime.protocol.channels import Kind, kind_of
 from apps.realtime.protocol.frames import frame
 from apps.realtime.protocol.publications import Mark, Position, Publication, Topic, with_position
+
+log = logging.getLogger(__name__)
 
 Write = Callable[[bytes], None]
 #: What a subscription that is being set up, or a channel that waits for its log, may miss before it has a gap.
@@ -176,7 +179,7 @@ class LiveChannel:
             stands = self.ahead.get(subscriber)
             if stands is None or stands.epoch != mark.position.epoch or stands.offset < mark.position.offset:
                 self.ahead.pop(subscriber, None)
-                write(told)
+                _write_to((write,), told)
         self.deliver(held)
         return list(self.writes)
 
@@ -206,8 +209,7 @@ class LiveChannel:
             return
         if self.writes:
             wire = frame(run[0].json) if len(run) == 1 else b"".join(frame(publication.json) for publication in run)
-            for write in self.writes.values():
-                write(wire)
+            _write_to(self.writes.values(), wire)
             self._count(run, len(wire), len(self.writes))
         if self.positioned:
             self._deliver_positions(run)
@@ -215,9 +217,8 @@ class LiveChannel:
     def _deliver_positions(self, run: list[Publication]) -> None:
         wire = b"".join(frame(with_position(publication)) for publication in run)
         ahead = dict(self.ahead)
-        for subscriber, write in self.positioned.items():
-            if subscriber not in ahead:
-                write(wire)
+        level = self.positioned if not ahead else {who: self.positioned[who] for who in self.positioned.keys() - ahead}
+        _write_to(level.values(), wire)
         for subscriber in ahead:
             for publication in run:
                 self._deliver_to(subscriber, self.positioned[subscriber], publication)
@@ -233,10 +234,10 @@ class LiveChannel:
             json = with_position(publication)
         if publication.excluded == subscriber:
             if subscriber in self.positioned and publication.position is not None:
-                write(frame(messages.position(self.name, publication.mark)))
+                _write_to((write,), frame(messages.position(self.name, publication.mark)))
             return
         wire = frame(json)
-        write(wire)
+        _write_to((write,), wire)
         self._count([publication], len(wire), 1)
 
     def _reaches(self, subscriber: Hashable, position: Position) -> bool:
@@ -256,6 +257,16 @@ class LiveChannel:
         if billed and subscribers:
             self.counters.delivered += billed * subscribers
             self.counters.bytes += size * subscribers
+
+
+def _write_to(writes: Iterable[Write], wire: bytes) -> None:
+    for write in writes:
+        try:
+            write(wire)
+        except Exception as error:
+            # One who fails must not cost the others theirs. uvloop's transport raises once its connection was cut,
+            # until the connection's own task has run and removed it here.
+            log.info("hub.peer_gone %s", error)
 
 
 def _is_after(publication: Publication, position: Position) -> bool:

@@ -39,6 +39,8 @@ class Chaos:
 
     def __init__(self, live: Live, tenant: LiveTenant, seed: int) -> None:
         self._live, self._tenant, self._random = live, tenant, random.Random(seed)
+        #: Of the publishers, which take turns as they come: it must not move the order of the faults.
+        self._choice = random.Random(seed)
         self._gateways = [live.server("--server", name, "--drain", "1") for name in _SERVERS]
         self._ports = [gateway.port for gateway in self._gateways]
         self._witnesses = [
@@ -83,7 +85,7 @@ class Chaos:
         """Over one connection per channel, to another gateway after each failure."""
         link = self._links.get(channel)
         if link is None:
-            link = self._links[channel] = HTTPConnection("127.0.0.1", self._random.choice(self._ports), timeout=5)
+            link = self._links[channel] = HTTPConnection("127.0.0.1", self._choice.choice(self._ports), timeout=5)
         body = json.dumps({"name": "n", "channel": channel, "data": str(number)})
         headers = {"Authorization": f"Bearer {self._tenant.api_key}", "Idempotency-Key": f"{channel}:{number}"}
         try:
