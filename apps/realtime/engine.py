@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
+from functools import partial
 
 from django.conf import settings
 
@@ -18,6 +20,7 @@ from apps.realtime.connection import Subscription
 from apps.realtime.continuity import Continuity
 from apps.realtime.counts import CountBoard
 from apps.realtime.errors import AllowanceSpent, AllowanceUnavailable
+from apps.realtime.fallback.board import Board
 from apps.realtime.history import ChannelLogs
 from apps.realtime.hooks import Hook, Hooks
 from apps.realtime.hub import Hub, LiveChannel
@@ -59,7 +62,8 @@ class Engine:
         self.tracer = Tracer(self.lines)
         self.probe = Probe(self.name, self.lines, self.broker)
         self.upkeep = Upkeep(self)
-        self._commands: dict[bytes, LiveApplication] = {}
+        self.board = Board(self)
+        self._listeners: dict[bytes, Callable[[bytes], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -76,6 +80,7 @@ class Engine:
         """For an engine without connections. Counts what is left, gives back allowances and the identity."""
         self.upkeep.stop()
         self.continuity.stop()
+        self.board.stop()
         for task in self._tasks:
             task.cancel()
         try:
@@ -155,12 +160,13 @@ class Engine:
             self._spawn_refresh(body.decode())
         elif topic == self.probe.topic:
             self.probe.heard(body)
-        elif topic in self._commands:
-            self._terminate(self._commands[topic], body.decode())
+        elif topic in self._listeners:
+            self._listeners[topic](body)
 
     def _rebuilt(self) -> None:
         """Messages may have been missed while the broker was away."""
         self.continuity.rebuilt()
+        self.board.rebuilt()
         self.registry.changed()
         for application_id in list(self.applications):
             self._spawn_refresh(application_id)
@@ -180,20 +186,28 @@ class Engine:
             for connection in list(live.connections.values()):
                 connection.close(closing.APPLICATION_DISABLED if record else closing.NO_SUCH_APPLICATION)
 
+    def listen(self, topic: bytes, heard: Callable[[bytes], None]) -> asyncio.Future[None]:
+        """For a topic that is no channel. Done once nothing is missed any more; shield it when awaiting."""
+        self._listeners[topic] = heard
+        return self.broker.subscribe(topic)
+
+    def stop_listening(self, topic: bytes) -> None:
+        if self._listeners.pop(topic, None) is not None:
+            self.broker.unsubscribe(topic)
+
     # --- Commands to all gateways
 
     async def hear_commands(self, application: LiveApplication) -> None:
         """Before a user is signed in: from now on this process hears `terminate` for the application."""
         topic = keys.control(application.record.application_id).encode()
-        self._commands[topic] = application
-        await asyncio.shield(self.broker.subscribe(topic))
+        await asyncio.shield(self.listen(topic, partial(self._terminate, application)))
 
     async def terminate(self, application_id: str, user_id: str) -> None:
         await self.lines.call("PUBLISH", keys.control(application_id), user_id)
 
     @staticmethod
-    def _terminate(application: LiveApplication, user_id: str) -> None:
-        for connection in list(application.users.get(user_id, ())):
+    def _terminate(application: LiveApplication, user_id: bytes) -> None:
+        for connection in list(application.users.get(user_id.decode(), ())):
             connection.close(closing.TERMINATED)
 
     # --- Small things that connections ask for

@@ -65,6 +65,14 @@ class UnknownPath(HouseError):
     default_message = _("There is nothing at this path.")
 
 
+class UnknownSession(HouseError):
+    """The HTTP session ended, or never began. pusher-js starts another one."""
+
+    category: ClassVar[Category] = Category.NOT_FOUND
+    code: ClassVar[str] = "unknown_session"
+    default_message = _("There is no such session.")
+
+
 class ApplicationDisabled(HouseError):
     category: ClassVar[Category] = Category.FORBIDDEN
     code: ClassVar[str] = "application_disabled"

@@ -112,6 +112,16 @@ def control(application_id: str) -> str:
     return f"rt:{{{application_id}}}:control"
 
 
+def fallback_session(name: str) -> str:
+    """What the gateway in which an HTTP session lives must hear of it. name: begins with the application's id."""
+    return f"rt:http:session:{name}"
+
+
+def fallback_node(node: str) -> str:
+    """What a gateway must write into responses that are open there for sessions of others."""
+    return f"rt:http:node:{node}"
+
+
 def watch(application_id: str) -> str:
     """Exists while somebody looks at the application's console."""
     return f"rt:{{{application_id}}}:watch"

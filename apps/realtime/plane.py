@@ -59,12 +59,18 @@ class Plane:
         log.info("plane.draining connections=%d window=%s", len(leaving), window)
         await close_spread(leaving, closing.RECONNECT, window=window)
         await self._wait_until_empty(5.0)
+        for engine in self.engines:
+            engine.board.end_lent()
         await self.stop()
+
+    @property
+    def _is_busy(self) -> bool:
+        return any(self.connections()) or any(engine.board.has_sessions for engine in self.engines)
 
     async def _wait_until_empty(self, patience: float) -> None:
         deadline = asyncio.get_running_loop().time() + patience
         # Polled, since it happens once in a process's life.
-        while any(self.connections()) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+        while self._is_busy and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
     async def stop(self) -> None:

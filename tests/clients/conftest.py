@@ -35,13 +35,16 @@ def node_client(
     """`node_client("ada")`: a Node process with pusher-js and pusher, set up as that user on the common server."""
     started: list[NodeClient] = []
 
-    def start(user: str = "ada", *, server: LiveServer | None = None, wrong: bool = False) -> NodeClient:
+    def start(
+        user: str = "ada", *, server: LiveServer | None = None, wrong: bool = False, transport: str = "ws",
+        client_port: int = 0,
+    ) -> NodeClient:  # fmt: skip
         client = NodeClient(HERE / "driver.cjs")
         started.append(client)
-        client.port = (server or gateway).port
+        client.port = client_port or (server or gateway).port
         client.do(
             "use", appId=live_tenant.application_id, key=live_tenant.key, secret=live_tenant.secret,
-            port=(server or gateway).port, user=user, wrong=wrong,
+            port=client_port or (server or gateway).port, user=user, wrong=wrong, transport=transport,
         )  # fmt: skip
         return client
 

@@ -34,7 +34,8 @@ const commands = {
   },
   connect() {
     client = new Client(app.key, {
-      cluster: "x", wsHost: "127.0.0.1", wsPort: app.port, forceTLS: false, enabledTransports: ["ws"],
+      cluster: "x", wsHost: "127.0.0.1", wsPort: app.port, httpHost: "127.0.0.1", httpPort: app.port, forceTLS: false,
+      enabledTransports: [app.transport ?? "ws"],
       channelAuthorization: { customHandler: authorizeChannel },
       userAuthentication: { customHandler: authenticateUser },
     });
@@ -61,6 +62,9 @@ const commands = {
   },
   clientEvent({ channel, event, data }) {
     return client.channel(channel).trigger(event, data);
+  },
+  transport() {
+    return client.connection.connection.transport.name;
   },
   disconnect() {
     client.disconnect();

@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.realtime.connection import Connection
+from apps.realtime.http import fallback
 from apps.realtime.protocol.frames import FrameError, FrameReader, frame
 from tests.realtime.wire import record, world
+from tests.realtime.xhr import HttpClient
 
 pytestmark = pytest.mark.usefixtures("clean_valkey")
 _FEW = settings(
@@ -115,6 +117,35 @@ def test_no_unsigned_call_is_answered_with_a_5xx(
         async with world(record(region)) as it:
             answer = await it.call(method, "/apps/" + target, body, headers)
             assert 400 <= answer.status < 500
+
+    asyncio.run(scenario())
+
+
+SEGMENTS = st.sampled_from(["/1/abcdefgh", "/999/00000000", "/1000/abcdefgh", "/1/ABCDEFGH", "/1/abc", "", "/%31"])
+SENT = VALUES.map(json.dumps).map(str.encode) | st.binary(max_size=60) | st.lists(TEXTS).map(json.dumps).map(str.encode)
+
+
+@_FEW
+@given(
+    segments=SEGMENTS, verb=st.sampled_from(["xhr_send", "xhr_sendx", "XHR"]), body=SENT, query=QUERIES,
+    key=st.sampled_from(["", "k", "%00", None]), method=st.sampled_from(["POST", "OPTIONS", "PUT"]),
+)  # fmt: skip
+def test_no_request_of_the_http_transports_is_answered_with_a_5xx(
+    region: str, segments: str, verb: str, key: str | None, body: bytes, method: str, query: str
+) -> None:
+    async def scenario() -> None:
+        shop = record(region)
+        async with world(shop) as it:
+            client = await HttpClient(shop, it.plane).connected()
+            target = f"/pusher/app/{client.key if key is None else key}{segments}/{verb}"
+            if key is None and verb == "xhr_send":
+                target = f"{client.base}/xhr_send"
+            if fallback.is_ours(target):
+                assert (await it.call(method, f"{target}?{query}", body)).status < 500
+            client.send_text('{"event":"the end"}')
+            while (await client.event()).get("data") != {"message": _UNKNOWN, "code": 4311}:
+                pass
+            await client.gone()
 
     asyncio.run(scenario())
 

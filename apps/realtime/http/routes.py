@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from apps.core.errors import HouseError
 from apps.realtime.engine import Engine
 from apps.realtime.errors import BrokerUnavailable, UnknownPath
-from apps.realtime.http import history, publish, queries, sse
+from apps.realtime.http import fallback, history, publish, queries, sse
 from apps.realtime.http.callers import identify
 from apps.realtime.http.messages import Receive, Reply, Request, Scope, Send, error_reply, read_request
 from apps.realtime.link import CommandFailed, LinkLost
@@ -53,7 +53,7 @@ _OURS = re.compile(r"/apps/|/users/[^/]+/terminate_connections\Z")
 
 
 def is_ours(path: str) -> bool:
-    return _OURS.match(path) is not None
+    return _OURS.match(path) is not None or fallback.is_ours(path)
 
 
 async def serve(plane: Plane, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,6 +62,9 @@ async def serve(plane: Plane, scope: Scope, receive: Receive, send: Send) -> Non
         stream = _STREAM.match(request.path)
         if stream is not None:
             await sse.serve(plane, scope, request, unquote(stream[1]), receive, send)
+            return
+        if fallback.is_ours(request.path):
+            await fallback.serve(plane, request, receive, send)
             return
         reply = await _reply(plane, request)
     except HouseError as error:
