@@ -80,3 +80,9 @@ class MessageEnded(HouseError):
     category = Category.CONFLICT
     code = "message_ended"
     default_message = _("The message has been sent or cancelled already.")
+
+
+class TooManyReceipts(HouseError):
+    category = Category.TOO_LARGE
+    code = "too_many_receipts"
+    default_message = _("Report at most 1,000 receipts at once.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from typing import Any
 
 from django.db.models import Count, OuterRef, Q, Subquery, Sum
 
 from apps.audience.models import Subscriber
-from apps.messaging.models import Chunk, Delivery, Message
+from apps.messaging.models import Chunk, Delivery, Message, Receipt, ReceiptTally
 from apps.messaging.states import Counts, DeliveryState
 from apps.tenants.models import TenantQuerySet
 
@@ -20,7 +22,7 @@ def counts_of(message: Message) -> Counts:
 
 
 def counts_of_all(messages: list[Message]) -> dict[int, Counts]:
-    """By message row number, in one query. The messages belong to one tenant."""
+    """By message row number, in two queries. The messages belong to one tenant."""
     if not messages:
         return {}
     rows = (
@@ -30,8 +32,32 @@ def counts_of_all(messages: list[Message]) -> dict[int, Counts]:
         .values_list("message_id")
         .annotate(**{f"all_{name}": Sum(name) for name in _KEPT})
     )
-    found = {message_id: Counts(*sums) for message_id, *sums in rows}
-    return {message.pk: found.get(message.pk, Counts()) for message in messages}
+    kept = {message_id: Counts(*sums) for message_id, *sums in rows}
+    tallied = _tallies_of(messages)
+    return {message.pk: replace(kept.get(message.pk, Counts()), **tallied[message.pk]) for message in messages}
+
+
+def _tallies_of(messages: list[Message]) -> dict[int, dict[str, Any]]:
+    """By message row number: the part of its Counts that comes from receipts."""
+    rows = (
+        ReceiptTally.objects.of(messages[0].tenant_id)
+        .filter(message__in=messages)
+        .order_by()
+        .values_list("message_id", "kind", "currency")
+        .annotate(quantity_sum=Sum("quantity"), amount_sum=Sum("amount"))
+    )
+    return _as_counts([message.pk for message in messages], rows)
+
+
+def _as_counts(message_ids: Iterable[int], rows: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, Any]]:
+    """rows: message, kind, currency, how many, how much."""
+    counts: dict[int, dict[str, Any]] = {message_id: {"revenue": {}} for message_id in message_ids}
+    for message_id, kind, currency, quantity, amount in rows:
+        of_message = counts[message_id]
+        of_message[kind] = of_message.get(kind, 0) + int(quantity)
+        if currency:
+            of_message["revenue"][currency] = amount
+    return counts
 
 
 def ledger_counts(message: Message) -> Counts:
@@ -48,7 +74,14 @@ def ledger_counts(message: Message) -> Counts:
         .filter(message=message)
         .aggregate(planned=Count("id"), **{name: Count("id", filter=rule) for name, rule in in_state.items()})
     )
-    return Counts(**counted)
+    receipts = (
+        Receipt.objects.of(message.tenant_id)
+        .filter(message=message)
+        .order_by()
+        .values_list("message_id", "kind", "currency")
+        .annotate(quantity_sum=Count("delivery_id"), amount_sum=Sum("amount"))
+    )
+    return Counts(**counted, **_as_counts([message.pk], receipts)[message.pk])
 
 
 def reasons_of(message: Message) -> list[tuple[str, str, int]]:
@@ -85,3 +118,9 @@ def filtered_deliveries(
     given = {name: value for name, value in (("state", state), ("reason", reason)) if value}
     name_of = people.filter(pk=OuterRef("subscriber_id")).values("external_id")
     return rows.filter(message=message, **given).annotate(external_id=Subquery(name_of))
+
+
+def people_with_receipts(message: Message, subscribers: Iterable[int]) -> set[int]:
+    """Of these (row numbers), those who have reported a receipt of the message, by whatever route it reached them."""
+    reached = Receipt.objects.of(message.tenant_id).filter(message=message, subscriber__in=list(subscribers))
+    return set(reached.values_list("subscriber_id", flat=True))

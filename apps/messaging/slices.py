@@ -12,6 +12,7 @@ from typing import NamedTuple
 from apps.core import clock
 from apps.messaging.ledger import MAX_ATTEMPTS
 from apps.messaging.models import Delivery, Message
+from apps.messaging.receipt_tokens import tokens_for
 from apps.messaging.recipients import Recipient, push_id, recipients_by_number, variables_for
 from apps.messaging.rendering import CompiledContent, RenderFailed
 from apps.messaging.states import DeliveryState, Reason
@@ -80,7 +81,8 @@ def render_slice(
     """Renders in memory, as many as there is time for; the rest stay planned for the next slice."""
     made, started, now = Slice(), perf_counter(), clock.now()
     message_id = message.public_id
-    for delivery in planned:
+    receipts = tokens_for(message.tenant_id, [delivery.id for delivery in planned])
+    for delivery, receipt in zip(planned, receipts, strict=True):
         person = people.get(delivery.subscriber)
         if person is None:
             made.refused[Reason.NOT_IN_AUDIENCE].append(delivery.id)
@@ -94,8 +96,11 @@ def render_slice(
         identity = push_id(message.pk, person.number)
         made.ready.append(delivery)
         made.pushes.append(
-            Push(identity, person.external_id, notification, message_id, message.origin, now, language=language)
-        )
+            Push(
+                identity, person.external_id, notification, message_id, message.origin, now, language=language,
+                receipt=receipt,
+            )
+        )  # fmt: skip
         if perf_counter() - started > _RENDERING_TIME:
             break
     return made

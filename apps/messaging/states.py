@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -55,7 +57,7 @@ class Counts:
     """Of ledger rows: one per recipient and route tried.
 
     At the end planned = suppressed + attempted and attempted = accepted + failed + unknown.
-    received, opened and clicked come from receipts.
+    received, opened, clicked, dismissed and converted come from receipts. revenue: currency -> what conversions are worth.
     """
 
     planned: int = 0
@@ -67,6 +69,9 @@ class Counts:
     received: int = 0
     opened: int = 0
     clicked: int = 0
+    dismissed: int = 0
+    converted: int = 0
+    revenue: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def settled(self) -> int:

@@ -72,6 +72,7 @@ class Push:
     networks that reach installations and not people. ttl: seconds it is worth delivering for; 0: now or never; None:
     as long as the network keeps it. urgent: wake the device. collapse_key: a later push with the same replaces this.
     language: of the notification. unsubscribe_url: the recipient's page of preferences, for providers that ask for it.
+    receipt: the token by which whoever gets it may report that.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Push:
     collapse_key: str = ""
     language: str = ""
     unsubscribe_url: str = ""
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from apps.providers.base import Push
 
 
 def members_of(push: Push) -> dict[str, Any]:
-    """JSON values (and a datetime, which orjson writes). `id` lets the receiver drop a repeat."""
+    """JSON values (and a datetime, which orjson writes). `id` lets the receiver drop a repeat, and
+    `receipt` is the token to report with (docs/receipts.md)."""
     shown = push.notification
     return {
         "id": push.id,
@@ -20,4 +21,5 @@ def members_of(push: Push) -> dict[str, Any]:
         "url": shown.url or None,
         "data": shown.data or {},
         "sent_at": push.sent_at,
+        "receipt": push.receipt or None,
     }

@@ -2,5 +2,6 @@
 
 from apps.messaging.models.ledger import Chunk, Delivery
 from apps.messaging.models.message import Message, Template
+from apps.messaging.models.receipts import Receipt, ReceiptTally
 
-__all__ = ["Chunk", "Delivery", "Message", "Template"]
+__all__ = ["Chunk", "Delivery", "Message", "Receipt", "ReceiptTally", "Template"]

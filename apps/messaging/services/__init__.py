@@ -8,6 +8,7 @@ from apps.messaging.services.messages import (
     require_routes,
     resume_message,
 )
+from apps.messaging.services.receipts import record_receipts, record_reports, record_signed_reports
 from apps.messaging.services.templates import create_template, delete_template, update_template
 
 __all__ = [
@@ -17,6 +18,9 @@ __all__ = [
     "delete_template",
     "open_message",
     "pause_message",
+    "record_receipts",
+    "record_reports",
+    "record_signed_reports",
     "require_routes",
     "resume_message",
     "update_template",
