@@ -270,6 +270,8 @@ REST_FRAMEWORK = {
 API_RATE_LIMITS = {"key": (600, 60), "tenant": (1_200, 120)}
 #: The same for `/api/oauth/`: of one client from one network, and of a network with all clients it names.
 OAUTH_RATE_LIMITS = {"client": (30, 0.5), "network": (120, 2)}
+#: Of the doors for clients without a key (receipts, inbox), for each network they come from.
+CLIENT_RATE_LIMIT = (3_000, 300)
 SPECTACULAR_SETTINGS = {
     "TITLE": "pushsaas REST API",
     "VERSION": "1",
@@ -323,6 +325,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "billing.forget": {"task": "billing.forget", "schedule": 3600.0, "options": {"expires": 3600}},
     "messaging.tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 1}},
     "messaging.count_reached": {"task": "messaging.count_reached", "schedule": 15.0, "options": {"expires": 15}},
+    "messaging.fold_tallies": {"task": "messaging.fold_tallies", "schedule": 10.0, "options": {"expires": 10}},
     "webhooks.collect": {"task": "webhooks.collect", "schedule": 1.0, "options": {"expires": 1}},
     "webhooks.deliver": {"task": "webhooks.deliver", "schedule": 1.0, "options": {"expires": 1}},
     "webhooks.tidy": {"task": "webhooks.tidy", "schedule": 60.0, "options": {"expires": 60}},

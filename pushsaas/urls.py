@@ -4,6 +4,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("api/", include("apps.api.urls")),
+    path("", include("apps.api.client.urls")),
     path("", include("apps.operations.urls")),
     path("", include("apps.dashboard.urls")),
 ]

@@ -44,6 +44,7 @@ ACROSS_TENANTS = {
     "apps/messaging/activity.py": 1,
     "apps/messaging/ledger.py": 1,
     "apps/messaging/reconciling.py": 1,
+    "apps/messaging/services/receipts.py": 1,
     "apps/messaging/upkeep.py": 2,
     "apps/operations/management/commands/check_billing.py": 1,
     "apps/tenants/queries.py": 5,

@@ -45,3 +45,9 @@ class IdempotencyKeyBusy(HouseError):
     category = Category.CONFLICT
     code = "idempotency_key_busy"
     default_message = _("A request with this Idempotency-Key is still running.")
+
+
+class InvalidBatch(HouseError):
+    category = Category.INVALID
+    code = "invalid_batch"
+    default_message = _("Send one receipt, or 1 to 100 as {“receipts”: […]}.")

@@ -24,12 +24,17 @@ class JsonBodyParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        try:
-            value = orjson.loads(stream.read())
-        except orjson.JSONDecodeError as error:
-            raise MalformedBody(_("The body is not JSON: %(reason)s.") % {"reason": str(error)}) from None
-        _require_storable(value)
-        return value
+        return parse_json(stream.read())
+
+
+def parse_json(body: bytes) -> Any:
+    """Raises MalformedBody."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedBody(_("The body is not JSON: %(reason)s.") % {"reason": str(error)}) from None
+    _require_storable(value)
+    return value
 
 
 def _require_storable(value: Any) -> None:

@@ -76,6 +76,12 @@ def take_for_client(client_id: str, network: str) -> Allowance | None:
     return _take(settings.HOME_REGION, [f"{tag}:{client}", f"{tag}:all"], [limits["client"], limits["network"]])
 
 
+def take_for_network(network: str) -> Allowance | None:
+    """One call by a client that has no key. Generous, because a whole mobile network may share an address."""
+    limit = settings.CLIENT_RATE_LIMIT
+    return _take(settings.HOME_REGION, [f"api:client:{{{network}}}"], [limit])
+
+
 def _take(region: str, names: Sequence[str], limits: Sequence[tuple[float, float]]) -> Allowance | None:
     """names: of one hash tag, so that the buckets lie on one node of a cluster. limits: capacity, refill per second."""
     try:

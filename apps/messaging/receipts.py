@@ -91,7 +91,7 @@ def read_receipt(raw: object, *, delivery_id: int, now: datetime) -> ReceiptIn:
         if name not in _FIELDS:
             raise ReceiptProblem("unknown_field", str(name)[:64])
     try:
-        kind = Kind(raw.get("kind"))
+        kind = Kind(str(raw.get("kind")))
     except ValueError:
         raise ReceiptProblem("kind_unknown", "kind") from None
     amount, currency = _read_value(raw, kind)

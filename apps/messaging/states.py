@@ -57,7 +57,7 @@ class Counts:
     """Of ledger rows: one per recipient and route tried.
 
     At the end planned = suppressed + attempted and attempted = accepted + failed + unknown.
-    received, opened, clicked, dismissed and converted come from receipts. revenue: currency -> what conversions are worth.
+    received to converted come from receipts. revenue: currency -> what conversions are worth.
     """
 
     planned: int = 0

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from apps.messaging import activity, sending, upkeep
 from apps.messaging.bell import SEND, ring
+from apps.messaging.services.receipts import fold_tallies
 
 #: Seconds of work per task: short, so that ticks and other tenants' work get their turn between two.
 _WORK = 2.0
@@ -29,3 +30,8 @@ def tick(**_unknown: object) -> None:
 def count_reached(**_unknown: object) -> None:
     """Tells billing whom the finished chunks reached."""
     activity.count_reached()
+
+
+@shared_task(name="messaging.fold_tallies")
+def fold_tallies_task(**_unknown: object) -> None:
+    fold_tallies()

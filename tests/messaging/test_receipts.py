@@ -97,7 +97,9 @@ def test_one_tenants_signature_under_anothers_block_is_nobodys() -> None:
 
 def test_every_push_carries_the_token_of_its_delivery(sent: Message, network: Recorder) -> None:
     with tenant_scope(sent.tenant_id):
-        rows = list(Delivery.objects.of(sent.tenant_id).filter(message=sent).order_by("id").values_list("id", flat=True))
+        rows = list(
+            Delivery.objects.of(sent.tenant_id).filter(message=sent).order_by("id").values_list("id", flat=True)
+        )
     assert [read_token(push.receipt) for push in network.pushes] == [Sent(sent.tenant_id, row) for row in rows]
 
 
@@ -207,7 +209,10 @@ def test_another_tenants_delivery_is_as_unknown_as_nobodys(
         row = Delivery.objects.of(sent.tenant_id).filter(message=sent).first()
     assert row is not None
     with tenant_scope(other_application.tenant):
-        told = [{"delivery_id": row.public_id, "kind": "opened"}, {"token": network.pushes[0].receipt, "kind": "opened"}]
+        told = [
+            {"delivery_id": row.public_id, "kind": "opened"},
+            {"token": network.pushes[0].receipt, "kind": "opened"},
+        ]
         results = record_reports(application=other_application, reports=told)
         smuggled = record_receipts(
             tenant_id=other_application.tenant_id, receipts=[ReceiptIn(row.pk, Kind.OPENED, clock.now())]

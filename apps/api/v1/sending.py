@@ -54,6 +54,12 @@ class CountsSerializer(serializers.Serializer[Counts]):
     received = serializers.IntegerField()
     opened = serializers.IntegerField()
     clicked = serializers.IntegerField()
+    dismissed = serializers.IntegerField()
+    converted = serializers.IntegerField()
+    revenue = serializers.DictField(
+        child=serializers.DecimalField(max_digits=24, decimal_places=4, coerce_to_string=True),
+        help_text='What conversions are worth, by currency: `{"EUR": "19.5000"}`.',
+    )
 
 
 class FaultSerializer(serializers.Serializer[Any]):

@@ -81,7 +81,7 @@ class ReceiptResult:
 def record_receipts(
     *, tenant_id: int, receipts: Sequence[ReceiptIn], application: Application | None = None
 ) -> list[ReceiptResult]:
-    """Records what is new, with what it implies. What is not this tenant's (this application's) is as unknown as nobody's.
+    """Records what is new, with what it implies. What belongs to somebody else is as unknown as nobody's.
 
     The same receipt again is a duplicate, and so is another one of its kind for the delivery. Late ones about a person
     who has been erased are rejected. Raises TooManyReceipts above 1,000.
@@ -177,7 +177,7 @@ def _read(report: object, sent: Sent | None, tenant_id: int, now: datetime) -> R
     if not isinstance(report, dict):
         return ReceiptProblem("not_an_object")
     if sent is None or sent.tenant_id != tenant_id:
-        return ReceiptProblem(*(("token_invalid", "token") if "token" in report else ("delivery_unknown", "delivery_id")))
+        return ReceiptProblem("token_invalid", "token") if "token" in report else ReceiptProblem("delivery_unknown")
     try:
         return read_receipt(report, delivery_id=sent.delivery_id, now=now)
     except ReceiptProblem as problem:

@@ -1,0 +1,53 @@
+"""`POST /r`: receipts by the token of a push; `GET /c/<token>`: a link that notes the click and leads on."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from apps.api.client.door import body_of, client_door
+from apps.api.errors import InvalidBatch
+from apps.api.v1.receipts import as_told
+from apps.core.errors import NotFound
+from apps.messaging.clicks import target_of
+from apps.messaging.receipts import Kind
+from apps.messaging.services import record_signed_reports
+
+logger = logging.getLogger(__name__)
+
+#: A phone that was offline for long sends its backlog in several calls.
+MAX_REPORTS, _MAX_BODY = 100, 64 * 1024
+
+
+def _report(request: HttpRequest) -> dict[str, Any]:
+    body = body_of(request, limit=_MAX_BODY)
+    reports = body.get("receipts") if isinstance(body, dict) and "receipts" in body else [body]
+    if not isinstance(reports, list) or not 0 < len(reports) <= MAX_REPORTS:
+        raise InvalidBatch(details={"limit": MAX_REPORTS})
+    return as_told(record_signed_reports(reports=reports))
+
+
+def _follow(request: HttpRequest, token: str) -> HttpResponse:
+    """Only where the link was signed for: whoever changes it gets 404. A look ahead is no click."""
+    target = target_of(token, request.GET.get("u", ""), request.GET.get("s", ""))
+    if target is None:
+        raise NotFound
+    purpose = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
+    if request.method == "GET" and "prefetch" not in purpose:
+        _note_click(token)
+    return HttpResponseRedirect(target, headers={"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"})
+
+
+def _note_click(token: str) -> None:
+    """A database that is away must not keep anybody from where they want to go."""
+    try:
+        record_signed_reports(reports=[{"token": token, "kind": Kind.CLICKED.value}])
+    except (DatabaseError, InterfaceError):
+        logger.warning("click.lost", exc_info=True)
+
+
+report = client_door(POST=_report)
+follow = client_door(GET=_follow, HEAD=_follow)
