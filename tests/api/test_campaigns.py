@@ -53,7 +53,7 @@ def test_a_campaign_for_now_is_sent_and_counted(api: APIClient, people: list[str
     assert body["status"] == "sent"
     assert body["counts"] == {
         "planned": 3, "suppressed": 0, "attempted": 3, "accepted": 3, "failed": 0, "unknown": 0,
-        "received": 0, "opened": 0, "clicked": 0,
+        "received": 0, "opened": 0, "clicked": 0, "dismissed": 0, "converted": 0, "revenue": {},
     }  # fmt: skip
 
 
@@ -181,7 +181,7 @@ def test_a_list_costs_the_same_however_long(
     for _ in range(count):
         api.post(f"{draft(api)}/schedule", {"send_at": None})
     run()
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         rows = api.get(URL).json()["data"]
     assert [row["counts"]["accepted"] for row in rows] == [3] * count
 

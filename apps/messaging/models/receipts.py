@@ -16,7 +16,7 @@ from apps.tenants.models import Tenant, TenantManager, TenantOwned
 class Receipt(TenantOwned):
     """One thing that happened to one delivery, once. The key makes a repeat change nothing.
 
-    With a person their name goes from it, by the database itself (migration 0002); what is left is a number in a sum,
+    With a person their name goes from it, by the database itself (migration 0003); what is left is a number in a sum,
     as in the ledger. amount, currency: of a conversion. source: a hash of what was counted, so that the same thing
     counts for one delivery only.
     """

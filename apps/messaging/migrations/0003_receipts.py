@@ -10,7 +10,7 @@ from apps.tenants.rls import TenantPolicy
 class Migration(migrations.Migration):
     dependencies = [
         ("audience", "0005_preferences"),
-        ("messaging", "0001_initial"),
+        ("messaging", "0002_metering"),
         ("tenants", "0003_oauth_clients"),
     ]
 
