@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -130,13 +130,20 @@ def opted_out(*, application: Application, category: str = "") -> QuerySet[OptOu
     return refused.filter(theirs).values_list("subscriber_id", flat=True)
 
 
-def refusal() -> Exists:
-    """A condition on Subscriber: wants nothing at all."""
-    return Exists(
-        OptOut.objects.get_queryset().filter(
-            tenant_id=OuterRef("tenant_id"), subscriber_id=OuterRef("pk"), category=None
-        )
-    )
+def refusal(category: str | None = None) -> Exists:
+    """A condition on Subscriber: wants nothing at all, or nothing of this category (its key)."""
+    said = OptOut.objects.get_queryset().filter(tenant_id=OuterRef("tenant_id"), subscriber_id=OuterRef("pk"))
+    return Exists(said.filter(category=None) if category is None else said.filter(category__key=category))
+
+
+def refusals(*, tenant_id: int, people: Iterable[int], category: str) -> dict[int, bool]:
+    """Row number of each of these people who does not want it -> whether they want nothing at all."""
+    said = OptOut.objects.of(tenant_id).filter(subscriber__in=list(people))
+    theirs = Q(category=None) | Q(category__key=category) if category else Q(category=None)
+    found: dict[int, bool] = {}
+    for person, refused in said.filter(theirs).values_list("subscriber_id", "category_id"):
+        found[person] = found.get(person, False) or refused is None
+    return found
 
 
 def timeline_of(

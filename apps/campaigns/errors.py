@@ -28,6 +28,20 @@ class ScheduleTooFar(HouseError):
     default_message = _("Choose a time within a year from now.")
 
 
+class ScheduleInvalid(HouseError):
+    category = Category.INVALID
+    code = "schedule_invalid"
+    default_message = _("This schedule does not work.")
+
+
+class SendingRuleInvalid(HouseError):
+    """Quiet hours, throttle, frequency cap or category of a campaign."""
+
+    category = Category.INVALID
+    code = "sending_rule_invalid"
+    default_message = _("This rule for sending does not work.")
+
+
 class EmptyAudience(HouseError):
     category = Category.INVALID
     code = "empty_audience"

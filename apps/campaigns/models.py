@@ -8,17 +8,28 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from apps.campaigns.planner import Schedule
 from apps.campaigns.states import Status
 from apps.core.models import PublicIdModel, TimestampedModel
 from apps.messaging.models import Message, Template
 from apps.messaging.states import UnknownPolicy
 from apps.tenants.models import Application, TenantManager, TenantOwned
 
+_NOTHING = models.Value({}, models.JSONField())
+
+
+def at_once() -> dict[str, Any]:
+    return Schedule().to_json()
+
 
 class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
     """Words (own, or a template's as they are when it starts) for an audience, by routes, at a time.
 
-    audience: see apps.audience.queries.audience_of. ttl: seconds after the start in which it may still be sent.
+    audience: see apps.audience.queries.audience_of. schedule, frequency_cap: as planner.Schedule and
+    planner.FrequencyCap write them. quiet_hours: None for the application's, `{"action": "ignore"}` for none. category:
+    key of a preference category, or empty. ttl: seconds after the wanted instant in which it may still be sent.
+    send_at: of the last start, or of the first while it waits. next_at: when a tick starts the next run; None when
+    there is none to come.
     """
 
     public_id_prefix: ClassVar[str] = "cmp"
@@ -35,10 +46,18 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
         default=UnknownPolicy.AT_MOST_ONCE,
     )
     ttl = models.PositiveIntegerField(null=True)
+    schedule: models.JSONField[Any, Any] = models.JSONField(
+        default=at_once, db_default=models.Value(at_once(), models.JSONField())
+    )
+    category = models.CharField(max_length=40, blank=True, default="", db_default="")
+    quiet_hours: models.JSONField[Any, Any] = models.JSONField(null=True)
+    throttle_per_minute = models.PositiveIntegerField(null=True)
+    frequency_cap: models.JSONField[Any, Any] = models.JSONField(null=True)
     status = models.CharField(
         max_length=12, choices=[(status.value, status.value) for status in Status], default=Status.DRAFT
     )
     send_at = models.DateTimeField(null=True)
+    next_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     failure = models.CharField(max_length=64, blank=True, default="")
@@ -49,7 +68,7 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["tenant", "application", "-id"], name="campaign_of_application"),
-            models.Index(fields=["send_at"], condition=models.Q(status="scheduled"), name="campaign_due"),
+            models.Index(fields=["next_at"], condition=models.Q(next_at__isnull=False), name="campaign_due"),
             models.Index(fields=["id"], condition=models.Q(status__in=["sending", "paused"]), name="campaign_running"),
         ]
         constraints: ClassVar = [
@@ -58,7 +77,7 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
                 condition=models.Q(status__in=[status.value for status in Status]), name="campaign_status_is_known"
             ),
             models.CheckConstraint(
-                condition=~models.Q(status="scheduled") | models.Q(send_at__isnull=False),
+                condition=~models.Q(status="scheduled") | models.Q(send_at__isnull=False, next_at__isnull=False),
                 name="a_scheduled_campaign_has_a_time",
             ),
             models.CheckConstraint(
@@ -73,8 +92,9 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
 class CampaignRun(PublicIdModel, TenantOwned, TimestampedModel):
     """One start of a campaign. Its message holds the frozen words and the ledger.
 
-    audience: as in the campaign, a segment's rules written out. cursor, until: subscribers (row numbers) up to `cursor`
-    are planned, those past `until` came too late. lease_until, fence: as on a Chunk, for planning.
+    audience: as in the campaign, a segment's rules written out. rules: as planner.Rules writes them. slots: which of
+    the throttle's minutes are taken. cursor, until: subscribers (row numbers) up to `cursor` are planned, those past
+    `until` came too late. lease_until, fence: as on a Chunk, for planning.
     """
 
     public_id_prefix: ClassVar[str] = "run"
@@ -83,6 +103,8 @@ class CampaignRun(PublicIdModel, TenantOwned, TimestampedModel):
     message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="+")
     due_at = models.DateTimeField()
     audience: models.JSONField[Any, Any] = models.JSONField()
+    rules: models.JSONField[Any, Any] = models.JSONField(db_default=_NOTHING)
+    slots: models.JSONField[Any, Any] = models.JSONField(default=dict, db_default=_NOTHING)
     cursor = models.BigIntegerField(default=0)
     until = models.BigIntegerField()
     chunk_count = models.IntegerField(default=0)
@@ -98,4 +120,29 @@ class CampaignRun(PublicIdModel, TenantOwned, TimestampedModel):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "campaign", "due_at"], name="a_campaign_starts_once_at_a_time"),
+        ]
+
+
+class SendingDefaults(TenantOwned):
+    """What campaigns of an application go by where they say nothing themselves. No row: nothing."""
+
+    application = models.OneToOneField(Application, on_delete=models.CASCADE, related_name="+")
+    quiet_hours: models.JSONField[Any, Any] = models.JSONField(null=True)
+
+    objects: ClassVar[TenantManager[SendingDefaults]] = TenantManager()
+
+
+class ProviderQuota(TenantOwned):
+    """Places of a provider's daily quota that runs of an application have taken. slots: as planner.Window writes
+    them."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_index=False)
+    provider = models.CharField(max_length=16)
+    slots: models.JSONField[Any, Any] = models.JSONField(default=dict)
+
+    objects: ClassVar[TenantManager[ProviderQuota]] = TenantManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "application", "provider"], name="one_count_per_provider"),
         ]

@@ -7,21 +7,24 @@ ledger's unique key makes even a repeated page harmless.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from time import monotonic
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from apps.audience.queries import refusal
 from apps.campaigns.audiences import audience_of_run
+from apps.campaigns.deciding import Decider, Person, people_in
 from apps.campaigns.models import CampaignRun
-from apps.campaigns.planner import Facts, Rules, Suppressed, plan
+from apps.campaigns.places import keep_slots, slots_of_run
+from apps.campaigns.planner import Decision, Rules, Suppressed
 from apps.core import clock
 from apps.messaging import ledger
 from apps.messaging.bell import SEND, ring
+from apps.messaging.frequency import hold_frequency
 from apps.messaging.models import Message
 from apps.messaging.states import MessageState, Reason
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
@@ -101,44 +104,49 @@ def _plan_page(claim: RunClaim) -> bool:
         if message.state == MessageState.CANCELLED:
             run.changed(planned_at=clock.now())
             return False
-        page = list(
-            audience_of_run(run)
-            .filter(pk__gt=run.cursor, pk__lte=run.until)
-            .order_by("pk")
-            .annotate(refuses=refusal())
-            .values_list("pk", "language", "timezone", "refuses")[: CHUNK * CHUNKS]
-        )
-        for start in range(0, len(page), CHUNK):
-            _plan_chunk(run, page[start : start + CHUNK])
+        rules = Rules.from_json(run.rules)
+        if rules.cap is not None:
+            hold_frequency(message.application)
+        people = people_in(audience_of_run(run), rules).filter(pk__gt=run.cursor, pk__lte=run.until)
+        page = list(people.order_by("pk")[: CHUNK * CHUNKS])
+        _write(run, _decide(run, rules, page))
         transaction.on_commit(partial(ring, SEND))
         if len(page) < CHUNK * CHUNKS:
             message.changed(is_planned=True)
-            run.changed(planned_at=clock.now(), chunk_count=run.chunk_count)
+            run.changed(planned_at=clock.now(), chunk_count=run.chunk_count, slots=run.slots)
             return False
-        run.changed(cursor=page[-1][0], chunk_count=run.chunk_count)
+        run.changed(cursor=page[-1][0], chunk_count=run.chunk_count, slots=run.slots)
         return True
 
 
-def _plan_chunk(run: CampaignRun, people: list[tuple[int, str, str, bool]]) -> None:
-    rules, now = rules_of(run), clock.now()
-    decide = lru_cache(maxsize=1_024)(lambda facts: plan(facts, rules, now=now))
-    due: dict[datetime, list[int]] = defaultdict(list)
+def _decide(run: CampaignRun, rules: Rules, page: Sequence[Person]) -> Mapping[Decision, list[int]]:
+    slots = slots_of_run(run, rules)
+    application = run.message.application
+    decider = Decider(application, rules, now=run.created_at, slots=slots, but=run.message_id)
+    decisions = decider.decide(page)
+    if slots is not None:
+        keep_slots(run, slots)
+    return decisions
+
+
+def _write(run: CampaignRun, decisions: Mapping[Decision, list[int]]) -> None:
+    """Chunks of people who are due together; those who get nothing lie beside the first."""
+    due: dict[tuple[datetime, datetime | None], list[int]] = defaultdict(list)
     suppressed: dict[Reason, list[int]] = defaultdict(list)
-    for number, language, timezone, refuses in people:
-        decision = decide(Facts(language, timezone, refuses))
+    for decision, numbers in decisions.items():
         if isinstance(decision, Suppressed):
-            suppressed[decision.reason].append(number)
+            suppressed[decision.reason] += numbers
         else:
-            due[decision.due_at].append(number)
-    for due_at in due or [run.due_at]:
+            due[decision.due_at, decision.expires_at] += numbers
+    parts = [
+        (moments, numbers[start : start + CHUNK])
+        for moments, numbers in sorted(due.items(), key=lambda item: item[0][0])
+        for start in range(0, len(numbers), CHUNK)
+    ]
+    for (due_at, expires_at), numbers in parts or [((run.due_at, None), [])]:
         ledger.plan_deliveries(
             tenant_id=run.tenant_id, message_id=run.message_id, number=run.chunk_count, route=run.message.routes[0],
-            due_at=due_at, due=due.get(due_at, []), suppressed=suppressed,
+            due_at=due_at, expires_at=expires_at, due=numbers, suppressed=suppressed,
         )  # fmt: skip
-        suppressed = defaultdict(list)
+        suppressed = {}
         run.chunk_count += 1
-
-
-def rules_of(run: CampaignRun) -> Rules:
-    message = run.message
-    return Rules(run.due_at, message.expires_at, tuple(message.content), message.default_language)

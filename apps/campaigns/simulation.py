@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime
 
 from django.db.models import Count
 
@@ -13,10 +13,11 @@ from apps.audience.models import Subscriber, SubscriberQuerySet
 from apps.audience.queries import refusal
 from apps.billing.services.caps import Quote, quote_sends
 from apps.campaigns.audiences import audience_of_campaign, unknown_variables
+from apps.campaigns.deciding import Decider, people_in
+from apps.campaigns.dry_run import DryRun, dry_run_of
 from apps.campaigns.models import Campaign
-from apps.campaigns.planner import Due, Facts, Rules, plan
+from apps.campaigns.planner import Decision, Due, Facts
 from apps.campaigns.services.scheduling import content_of
-from apps.core import clock
 from apps.messaging.errors import Fault
 from apps.messaging.models import Message
 from apps.messaging.recipients import COLUMNS, Recipient, recipient_of, variables_for
@@ -26,6 +27,9 @@ from apps.providers.base import Notification
 
 #: People whose notification is really rendered: enough to find what goes wrong, and quick.
 RENDERED = 1_000
+#: People who are decided one by one where they cannot be counted by kind (caps, best hours): an answer within seconds.
+DECIDED = 100_000
+_PAGE = 5_000
 _SAMPLES = 10
 
 
@@ -41,7 +45,8 @@ class Preview:
 
 @dataclass(slots=True)
 class Simulation:
-    """audience: people. planned: those who would be sent to, by language. suppressed: by reason.
+    """audience: people. planned: those who would be sent to, by language. suppressed: by reason. by_hour: how many
+    would leave in the hour that begins then. decided: people asked about one by one; everybody, up to DECIDED.
 
     rendered: for how many the words were really made; template errors are counted among these. When `is_exact` they
     are everybody, and the figures are what a send would do now. warnings: variables that nobody has. price: of the
@@ -51,6 +56,8 @@ class Simulation:
     audience: int = 0
     planned: Counter[str] = field(default_factory=Counter)
     suppressed: Counter[str] = field(default_factory=Counter)
+    by_hour: Counter[datetime] = field(default_factory=Counter)
+    decided: int = 0
     rendered: int = 0
     samples: list[Preview] = field(default_factory=list)
     faults: list[Preview] = field(default_factory=list)
@@ -59,7 +66,8 @@ class Simulation:
 
     @property
     def is_exact(self) -> bool:
-        return self.rendered >= self.planned.total() + self.suppressed[Reason.TEMPLATE_ERROR]
+        tried = self.planned.total() + self.suppressed[Reason.TEMPLATE_ERROR]
+        return self.rendered >= tried and self.decided == self.audience
 
     @property
     def sends(self) -> int:
@@ -71,8 +79,7 @@ def simulate_campaign(campaign: Campaign) -> Simulation:
     content = compile_content(content_of(campaign))
     audience = audience_of_campaign(campaign)
     result = Simulation(warnings=unknown_variables(content, audience))
-    rules = _rules(campaign, content)
-    _count(result, audience, rules)
+    _count(result, audience, dry_run_of(campaign))
     people = [Recipient(*row) for row in audience.exclude(refusal()).order_by("pk").values_list(*COLUMNS)[:RENDERED]]
     _render(result, campaign, content, people)
     result.price = quote_sends(tenant=campaign.tenant, quantity=result.sends)
@@ -93,22 +100,32 @@ def preview(campaign: Campaign, content: CompiledContent, person: Recipient) -> 
         return Preview(person.external_id, language, None, failed.fault)
 
 
-def _rules(campaign: Campaign, content: CompiledContent) -> Rules:
-    base = campaign.send_at or clock.now()
-    expires_at = base + timedelta(seconds=campaign.ttl) if campaign.ttl else None
-    return Rules(base, expires_at, tuple(content.languages), campaign.tenant.language)
+def _count(result: Simulation, audience: SubscriberQuerySet, dry_run: DryRun) -> None:
+    people = people_in(audience, dry_run.rules)
+    decider = Decider(dry_run.campaign.application, dry_run.rules, now=dry_run.now, slots=dry_run.slots())
+    if dry_run.is_alike:
+        # One row per kind of person; the clock of a person makes no kinds where no rule looks at it.
+        facts = ("language", "timezone", "refuses", "is_off")
+        for *alike, count in people.order_by().values_list(*facts).annotate(people=Count("pk")):
+            result.audience += count
+            for decision, some in decider.decide_alike(Facts(*alike), count):
+                _add(result, decision, some)
+        result.decided = result.audience
+        return
+    result.audience = audience.count()
+    last = 0
+    while page := list(people.filter(pk__gt=last).order_by("pk")[: min(_PAGE, DECIDED - result.decided)]):
+        last, result.decided = page[-1][0], result.decided + len(page)
+        for decision, numbers in decider.decide(page).items():
+            _add(result, decision, len(numbers))
 
 
-def _count(result: Simulation, audience: SubscriberQuerySet, rules: Rules) -> None:
-    now = clock.now()
-    groups = audience.order_by().annotate(refuses=refusal()).values_list("language", "timezone", "refuses")
-    for *facts, people in groups.annotate(people=Count("pk")):
-        result.audience += people
-        decision = plan(Facts(*facts), rules, now=now)
-        if isinstance(decision, Due):
-            result.planned[decision.language] += people
-        else:
-            result.suppressed[decision.reason] += people
+def _add(result: Simulation, decision: Decision, people: int) -> None:
+    if isinstance(decision, Due):
+        result.planned[decision.language] += people
+        result.by_hour[decision.due_at.replace(minute=0, second=0, microsecond=0)] += people
+    else:
+        result.suppressed[decision.reason] += people
 
 
 def _render(result: Simulation, campaign: Campaign, content: CompiledContent, people: Iterable[Recipient]) -> None:

@@ -33,7 +33,7 @@ WITH next AS (
 UPDATE messaging_chunk chunk
 SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s), fence = fence + 1
 FROM next WHERE chunk.id = next.id
-RETURNING chunk.tenant_id, chunk.id, chunk.message_id, chunk.number, chunk.fence, next.was_abandoned
+RETURNING chunk.tenant_id, chunk.id, chunk.message_id, chunk.number, chunk.fence, next.was_abandoned, chunk.expires_at
 """
 
 _PLAN = """
@@ -70,7 +70,7 @@ WHERE tenant_id = %(tenant)s AND chunk_id = %(chunk)s AND state = 'planned'
 
 _MOVE = """
 UPDATE messaging_delivery SET state = 'planned', chunk_id = %(later)s
-WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s) AND chunk_id = %(chunk)s AND state = 'attempted'
+WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s) AND chunk_id = %(chunk)s AND state = %(before)s
 """
 
 
@@ -80,7 +80,7 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A chunk held by this worker. was_abandoned: somebody died holding it before."""
+    """A chunk held by this worker. was_abandoned: somebody died holding it before. expires_at: the chunk's own."""
 
     tenant_id: int
     chunk_id: int
@@ -88,6 +88,7 @@ class Claim:
     number: int
     fence: int
     was_abandoned: bool
+    expires_at: datetime | None = None
 
 
 def claim_chunk() -> Claim | None:
@@ -107,9 +108,12 @@ def plan_deliveries(
     due_at: datetime,
     due: Sequence[int],
     suppressed: Mapping[Reason, Sequence[int]] | None = None,
+    expires_at: datetime | None = None,
 ) -> int:
     """Adds one chunk with these subscribers (row numbers). A repeat adds nothing. Answers how many rows are new."""
-    chunk = Chunk.objects.create(tenant_id=tenant_id, message_id=message_id, number=number, due_at=due_at)
+    chunk = Chunk.objects.create(
+        tenant_id=tenant_id, message_id=message_id, number=number, due_at=due_at, expires_at=expires_at
+    )
     values = {"tenant": tenant_id, "message": message_id, "chunk": chunk.pk, "route": route}
     planned = _execute(_PLAN, {**values, "state": "planned", "reason": "", "subscribers": list(due)})
     refused = 0
@@ -185,15 +189,31 @@ def cancel_rest(claim: Claim, reason: Reason) -> None:
 
 def move_to_later(claim: Claim, ids: Collection[int], *, seconds: float) -> None:
     """Puts deliveries that surely were not processed into a chunk of their own, due in `seconds`."""
+    _move(claim, ids, due_at=clock.now() + timedelta(seconds=seconds), before="attempted")
+
+
+def hold_until(claim: Claim, ids: Collection[int], *, due_at: datetime) -> None:
+    """Puts deliveries that were not attempted into a chunk of their own."""
+    _move(claim, ids, due_at=due_at, before="planned")
+
+
+def _move(claim: Claim, ids: Collection[int], *, due_at: datetime, before: str) -> None:
     later = Chunk.objects.create(
         tenant_id=claim.tenant_id,
         message_id=claim.message_id,
         number=claim.number,
-        due_at=clock.now() + timedelta(seconds=seconds),
+        due_at=due_at,
+        expires_at=claim.expires_at,
     )
-    values = {"tenant": claim.tenant_id, "chunk": claim.chunk_id, "later": later.pk, "ids": list(ids)}
+    values = {"tenant": claim.tenant_id, "chunk": claim.chunk_id, "later": later.pk, "ids": list(ids), "before": before}
     if _execute(_MOVE, values) != len(ids):
         raise LeaseLost
+
+
+def postpone(claim: Claim, *, due_at: datetime) -> None:
+    """Gives the whole chunk back, due then. Raises LeaseLost."""
+    hold(claim, release=True)
+    Chunk.objects.of(claim.tenant_id).filter(pk=claim.chunk_id).update(due_at=due_at)
 
 
 def _execute(statement: str, values: Any) -> int:

@@ -191,7 +191,7 @@ def _targets(message: Message, made: Slice, needs: Needs) -> list[_Target]:
     )  # fmt: skip
     for device in found.order_by("-registered_at"):
         devices[device.subscriber_id].append(device)
-    ttl = _seconds_left(message)
+    ttl = _seconds_left(made.expires_at)
     return [
         _Target(at, device.pk, _push_for(message, push, device, ttl, needs))
         for at, (delivery, push) in enumerate(zip(made.ready, made.pushes, strict=True))
@@ -222,7 +222,5 @@ def _endpoint(device: Device) -> Endpoint:
     )  # fmt: skip
 
 
-def _seconds_left(message: Message) -> int | None:
-    if message.expires_at is None:
-        return None
-    return max(0, int((message.expires_at - clock.now()).total_seconds()))
+def _seconds_left(expires_at: datetime | None) -> int | None:
+    return None if expires_at is None else max(0, int((expires_at - clock.now()).total_seconds()))

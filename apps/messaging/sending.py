@@ -8,6 +8,7 @@ did not leave (planned) and at most one slice that may have (attempted).
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from functools import lru_cache
 from time import monotonic
 
@@ -21,6 +22,7 @@ from apps.core import clock
 from apps.messaging import ledger
 from apps.messaging.ledger import Claim, LeaseLost
 from apps.messaging.models import Message
+from apps.messaging.rechecking import recheck, take_places
 from apps.messaging.rendering import CompiledContent, compile_content
 from apps.messaging.routes import Called, call_route, record_answers
 from apps.messaging.slices import Slice, Verdict, judge, read_slice, render_slice
@@ -71,6 +73,9 @@ class _Chunk:
     def send(self, until: float) -> None:
         made = self._next_slice(until)
         while made is not None:
+            if not made.ready:
+                made = self._next_slice(until)
+                continue
             called = self._call(made)
             with tenant_scope(self.claim.tenant_id):
                 self._record(made, called)
@@ -88,15 +93,37 @@ class _Chunk:
                 ledger.hold(self.claim, done=True)
                 return None
             content = _content_of(self.message.pk, self.claim.tenant_id)
-        made = render_slice(self.message, content, planned, people)
+            checked = recheck(self.message, planned, people)
+        made = render_slice(self.message, content, checked.ready, people)
+        made.expires_at = self._expires_at
+        for reason, ids in checked.refused.items():
+            made.refused[reason].extend(ids)
         with tenant_scope(self.claim.tenant_id):
             self.lease_ends = monotonic() + settings.SENDING_LEASE
+            for due_at, ids in checked.held.items():
+                ledger.hold_until(self.claim, ids, due_at=due_at)
+            if self.message.throttle is not None and made.ready and not self._throttle(made):
+                return None
             self._reserve(made)
             for reason, ids in made.refused.items():
                 ledger.settle(self.claim, ids, state="suppressed", reason=reason, before=("planned",))
                 ledger.hold(self.claim, suppressed=len(ids))
             ledger.mark_attempted(self.claim, [delivery.id for delivery in made.ready], first=made.first_attempts)
         return made
+
+    def _throttle(self, made: Slice) -> bool:
+        """Cuts the slice to what may begin in this minute. When that is nothing, the chunk waits for the next."""
+        granted, next_minute = take_places(self.message, len(made.ready))
+        made.keep(granted)
+        if not granted:
+            ledger.postpone(self.claim, due_at=next_minute)
+        return granted > 0
+
+    @property
+    def _expires_at(self) -> datetime | None:
+        """Of the chunk or the message, whichever is earlier."""
+        known = [moment for moment in (self.claim.expires_at, self.message.expires_at) if moment is not None]
+        return min(known, default=None)
 
     def _reserve(self, made: Slice) -> None:
         """Takes the sends out of what the tenant may still send; who does not fit is refused."""
@@ -111,9 +138,10 @@ class _Chunk:
 
     def _is_stopped(self, until: float) -> bool:
         """Pause, cancel and expiry are looked at before every slice, so they act within one."""
-        state, expires_at = (
+        state, self.message.expires_at = (
             Message.objects.of(self.claim.tenant_id).values_list("state", "expires_at").get(pk=self.message.pk)
         )
+        expires_at = self._expires_at
         if state == MessageState.CANCELLED:
             ledger.cancel_rest(self.claim, Reason.CANCELED)
         elif expires_at is not None and expires_at <= clock.now():
@@ -157,7 +185,7 @@ class _Chunk:
         if later and verdict.next_route:
             ledger.plan_deliveries(
                 tenant_id=self.claim.tenant_id, message_id=self.message.pk, number=self.claim.number,
-                route=later[0], due_at=clock.now(), due=verdict.next_route,
+                route=later[0], due_at=clock.now(), due=verdict.next_route, expires_at=self.claim.expires_at,
             )  # fmt: skip
 
     def _charge(self, made: Slice, verdict: Verdict, called: Called) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from random import uniform
 from time import perf_counter
 from typing import NamedTuple
@@ -42,11 +43,19 @@ class Planned(NamedTuple):
 
 @dataclass(slots=True)
 class Slice:
-    """ready: deliveries and their pushes, in the same order. refused: deliveries that end unsent, by reason."""
+    """ready: deliveries and their pushes, in the same order. refused: deliveries that end unsent, by reason.
+
+    expires_at: when they are worth nothing any more.
+    """
 
     ready: list[Planned] = field(default_factory=list)
     pushes: list[Push] = field(default_factory=list)
     refused: dict[Reason, list[int]] = field(default_factory=lambda: defaultdict(list))
+    expires_at: datetime | None = None
+
+    def keep(self, count: int) -> None:
+        """The first `count` deliveries; the rest stay planned."""
+        del self.ready[count:], self.pushes[count:]
 
     @property
     def route(self) -> str:
@@ -56,7 +65,7 @@ class Slice:
         """Keeps the first `room` deliveries; the rest end for want of quota."""
         room = max(room, 0)
         self.refused[Reason.SPEND_CAP].extend(delivery.id for delivery in self.ready[room:])
-        del self.ready[room:], self.pushes[room:]
+        self.keep(room)
 
     @property
     def first_attempts(self) -> int:

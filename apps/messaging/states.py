@@ -39,6 +39,11 @@ class Reason(StrEnum):
 
     NOT_IN_AUDIENCE = "not_in_audience"
     OPTED_OUT = "opted_out"
+    PREFERENCE_OFF = "preference_off"
+    LOCAL_TIME_PASSED = "local_time_passed"
+    QUIET_HOURS = "quiet_hours"
+    FREQUENCY_CAP = "frequency_cap"
+    PROVIDER_QUOTA = "provider_quota"
     TEMPLATE_ERROR = "template_error"
     EXPIRED = "expired"
     CANCELED = "canceled"

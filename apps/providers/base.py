@@ -160,12 +160,21 @@ class Needs:
     unsubscribes: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many pushes a network takes from one application, as it declares; None: it does not say. Days are of UTC."""
+
+    per_minute: int | None = None
+    per_day: int | None = None
+
+
 class Provider(Protocol):
     """A network. Made once per slice of work for one Sender.
 
     A class that needs something of the tenant says so in a class attribute `needs: Needs`. One that can tell a bad
     credential has a method `check() -> None`, which may call the network and raises CredentialInvalid or NetworkSilent;
-    it is called with the credential in question as the sender's only one, before that is saved.
+    it is called with the credential in question as the sender's only one, before that is saved. One whose network
+    takes so many and no more says so in a class attribute `limits: Limits`.
     """
 
     def send(self, pushes: Sequence[Push]) -> list[Outcome]:

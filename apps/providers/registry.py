@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from django.conf import settings
 
-from apps.providers.base import Needs, Provider, Sender
+from apps.providers.base import Limits, Needs, Provider, Sender
 from apps.providers.errors import UnknownProvider
 
 Factory = Callable[[Sender], Provider]
@@ -53,6 +53,12 @@ def needs_of(name: str) -> Needs:
     """What the provider of this name needs of a tenant. Raises UnknownProvider."""
     needs: Needs = getattr(_factory(name), "needs", Needs())
     return needs
+
+
+def limits_of(name: str) -> Limits:
+    """What the provider of this name declares that its network takes. Raises UnknownProvider."""
+    limits: Limits = getattr(_factory(name), "limits", Limits())
+    return limits
 
 
 def open_provider(name: str, sender: Sender) -> Provider:

@@ -4,6 +4,7 @@ from apps.campaigns.services.editing import (
     create_campaign,
     delete_campaign,
     duplicate_campaign,
+    set_default_quiet_hours,
     update_campaign,
 )
 from apps.campaigns.services.scheduling import (
@@ -23,5 +24,6 @@ __all__ = [
     "resume_campaign",
     "schedule_campaign",
     "send_test",
+    "set_default_quiet_hours",
     "update_campaign",
 ]

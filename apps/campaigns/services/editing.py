@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.audience.queries import audience_of
-from apps.campaigns.errors import CampaignWrongState
-from apps.campaigns.models import Campaign
+from apps.audience.services.preferences import categories_of
+from apps.campaigns.errors import CampaignWrongState, SendingRuleInvalid
+from apps.campaigns.models import Campaign, SendingDefaults
+from apps.campaigns.reading import read_frequency_cap, read_quiet_hours, read_schedule, read_throttle
 from apps.campaigns.states import EDITABLE, Status
 from apps.core.text import require_name
 from apps.messaging.errors import ContentMissing
@@ -23,7 +26,11 @@ from apps.tenants.models import Application, Tenant
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a draft says. Exactly one of content and template. ttl: seconds."""
+    """What a draft says. Exactly one of content and template. ttl: seconds.
+
+    schedule, quiet_hours, throttle_per_minute, frequency_cap: as apps.campaigns.reading takes them. category: the key
+    of one of the application's preference categories, or empty.
+    """
 
     name: str
     audience: dict[str, Any]
@@ -32,12 +39,18 @@ class Plan:
     template: Template | None = None
     unknown_policy: UnknownPolicy = UnknownPolicy.AT_MOST_ONCE
     ttl: int | None = None
+    schedule: Mapping[str, Any] = field(default_factory=dict)
+    category: str = ""
+    quiet_hours: Mapping[str, Any] | None = None
+    throttle_per_minute: int | None = None
+    frequency_cap: Mapping[str, Any] | None = None
 
 
 def create_campaign(
     *, tenant: Tenant, application: Application, plan: Plan, created_by: User | None = None
 ) -> Campaign:
-    """Raises AudienceInvalid, TemplateInvalid, ContentMissing, ContentTooLarge, RouteMissing, UnknownProvider."""
+    """Raises AudienceInvalid, TemplateInvalid, ContentMissing, ContentTooLarge, RouteMissing, UnknownProvider,
+    ScheduleInvalid, SendingRuleInvalid."""
     campaign = Campaign(tenant=tenant, application=application, created_by=created_by)
     _write(campaign, plan)
     campaign.save()
@@ -65,6 +78,11 @@ def duplicate_campaign(*, tenant: Tenant, campaign: Campaign, created_by: User |
         template=campaign.template,
         unknown_policy=campaign.unknown_policy,
         ttl=campaign.ttl,
+        schedule=campaign.schedule,
+        category=campaign.category,
+        quiet_hours=campaign.quiet_hours,
+        throttle_per_minute=campaign.throttle_per_minute,
+        frequency_cap=campaign.frequency_cap,
         created_by=created_by,
     )
 
@@ -100,3 +118,27 @@ def _write(campaign: Campaign, plan: Plan) -> None:
     campaign.template = plan.template
     campaign.unknown_policy = plan.unknown_policy
     campaign.ttl = plan.ttl
+    campaign.schedule = read_schedule(plan.schedule).to_json()
+    campaign.category = _category(campaign.application, plan.category)
+    campaign.quiet_hours = read_quiet_hours(plan.quiet_hours)
+    campaign.throttle_per_minute = read_throttle(plan.throttle_per_minute)
+    campaign.frequency_cap = read_frequency_cap(plan.frequency_cap)
+
+
+def set_default_quiet_hours(
+    *, tenant: Tenant, application: Application, quiet_hours: Mapping[str, Any] | None
+) -> SendingDefaults:
+    """For campaigns that say nothing themselves; runs under way keep theirs. Raises SendingRuleInvalid."""
+    assert application.tenant_id == tenant.pk
+    read = read_quiet_hours(quiet_hours, may_ignore=False)
+    defaults, _created = SendingDefaults.objects.get_or_create(tenant=tenant, application=application)
+    defaults.quiet_hours = read
+    defaults.save(update_fields=["quiet_hours"])
+    return defaults
+
+
+def _category(application: Application, key: str) -> str:
+    if key and not categories_of(application).filter(key=key).exists():
+        sentence = _("There is no such category.")
+        raise SendingRuleInvalid(sentence, fields={"category": [sentence]})
+    return key

@@ -6,7 +6,7 @@ Any number of ticks may run at once: a start is decided under the campaign's row
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime
 from functools import partial
 
 from django.db import connection, transaction
@@ -14,6 +14,8 @@ from django.db import connection, transaction
 from apps.audience.models import Subscriber
 from apps.campaigns.audiences import frozen_audience
 from apps.campaigns.models import Campaign, CampaignRun
+from apps.campaigns.planner import Schedule
+from apps.campaigns.services.rules import rules_for
 from apps.campaigns.services.scheduling import content_of
 from apps.campaigns.states import Status
 from apps.core import clock
@@ -31,14 +33,20 @@ _BATCH = 100
 
 _DUE = """
 SELECT tenant_id, id FROM campaigns_campaign
-WHERE status = 'scheduled' AND send_at <= %s ORDER BY send_at LIMIT %s
+WHERE next_at <= %s AND status IN ('scheduled', 'sending') ORDER BY next_at LIMIT %s
 """
 
 _FINISH = """
 UPDATE campaigns_campaign campaign
-SET status = 'sent', finished_at = message.ended_at, updated_at = clock_timestamp()
-FROM campaigns_campaignrun run JOIN messaging_message message ON message.id = run.message_id
-WHERE campaign.status IN ('sending', 'paused') AND run.campaign_id = campaign.id AND message.ended_at IS NOT NULL
+SET status = CASE WHEN campaign.next_at IS NULL THEN 'sent' ELSE 'scheduled' END,
+    finished_at = CASE WHEN campaign.next_at IS NULL THEN runs.ended_at END, updated_at = clock_timestamp()
+FROM campaigns_campaign running, LATERAL (
+    SELECT max(message.ended_at) AS ended_at, count(*) FILTER (WHERE message.ended_at IS NULL) AS open
+    FROM campaigns_campaignrun run JOIN messaging_message message ON message.id = run.message_id
+    WHERE run.tenant_id = running.tenant_id AND run.campaign_id = running.id
+) AS runs
+WHERE running.id = campaign.id AND running.status IN ('sending', 'paused') AND runs.ended_at IS NOT NULL
+  AND runs.open = 0 AND (campaign.status = 'sending' OR (campaign.status = 'paused' AND campaign.next_at IS NULL))
 """
 
 
@@ -56,26 +64,39 @@ def _start(tenant_id: int, campaign_id: int) -> bool:
             Campaign.objects.of(tenant_id)
             .select_for_update(skip_locked=True, no_key=True, of=("self",))
             .select_related("tenant", "application", "template")
-            .filter(pk=campaign_id, status=Status.SCHEDULED)
+            .filter(pk=campaign_id, status__in=[Status.SCHEDULED, Status.SENDING], next_at__lte=clock.now())
             .first()
         )
         if campaign is None:
             return False  # another tick was first, or it was cancelled
         try:
             with transaction.atomic():
-                _open_run(campaign)
+                start, following = _occurrence(campaign)
+                _open_run(campaign, start)
         except HouseError as error:
             log.warning("campaign.failed tenant=%s campaign=%s code=%s", tenant_id, campaign_id, error.code)
-            campaign.changed(status=Status.FAILED, failure=error.code, finished_at=clock.now())
+            campaign.changed(status=Status.FAILED, failure=error.code, finished_at=clock.now(), next_at=None)
             return False
-        campaign.changed(status=Status.SENDING, started_at=clock.now())
+        campaign.changed(
+            status=Status.SENDING, started_at=campaign.started_at or clock.now(), send_at=start, next_at=following
+        )
         transaction.on_commit(partial(ring, PLAN))
         return True
 
 
-def _open_run(campaign: Campaign) -> None:
-    assert campaign.send_at is not None
+def _occurrence(campaign: Campaign) -> tuple[datetime, datetime | None]:
+    """The start that is due now, and the next one. Reckoned from the start that is written down and never from the
+    clock, so a clock that jumps cannot bring one back; of several that were missed only the last is made up for."""
+    assert campaign.next_at is not None
+    schedule, zone = Schedule.from_json(campaign.schedule), campaign.tenant.timezone
+    runs = CampaignRun.objects.of(campaign.tenant_id).filter(campaign=campaign).count()
+    start = schedule.newest_start(campaign.next_at, clock.now(), zone, runs=runs)
+    return start, schedule.next_start(start, zone, runs=runs + 1)
+
+
+def _open_run(campaign: Campaign, start: datetime) -> None:
     require_not_suspended(campaign.tenant)
+    rules = rules_for(campaign, start)
     content = content_of(campaign)
     compile_content(content)
     message = open_message(
@@ -86,15 +107,20 @@ def _open_run(campaign: Campaign) -> None:
         unknown_policy=UnknownPolicy(campaign.unknown_policy),
         origin=campaign.public_id,
         name=campaign.name,
-        expires_at=clock.now() + timedelta(seconds=campaign.ttl) if campaign.ttl else None,
+        expires_at=start + rules.ttl if rules.ttl is not None and rules.timing is None else None,
+        category=rules.category,
+        quiet_hours=rules.quiet.to_json() if rules.quiet else None,
+        fallback_timezone=rules.fallback_timezone,
+        throttle=rules.throttle,
     )
     last = Subscriber.objects.in_application(campaign.application).order_by("-pk").values_list("pk", flat=True).first()
     CampaignRun.objects.create(
         tenant=campaign.tenant,
         campaign=campaign,
         message=message,
-        due_at=campaign.send_at,
+        due_at=start,
         audience=frozen_audience(campaign),
+        rules=rules.to_json(),
         until=last or 0,
     )
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from apps.billing.meters import CAMPAIGN_SENDS
 from apps.billing.services import require_allowance
 from apps.campaigns.audiences import audience_of_campaign, unknown_variables
-from apps.campaigns.errors import EmptyAudience, ScheduleInPast, ScheduleTooFar
+from apps.campaigns.errors import EmptyAudience, ScheduleInPast, ScheduleInvalid, ScheduleTooFar
 from apps.campaigns.models import Campaign, CampaignRun
+from apps.campaigns.planner import Kind, Schedule
 from apps.campaigns.services.editing import locked
 from apps.campaigns.states import STOPPABLE, Status
 from apps.core import clock
 from apps.messaging.bell import START, ring
-from apps.messaging.errors import ContentMissing, UnknownVariable
+from apps.messaging.errors import ContentMissing, MessageEnded, UnknownVariable
 from apps.messaging.models import Message
 from apps.messaging.rendering import Content, compile_content
 from apps.messaging.services import (
@@ -44,23 +47,41 @@ def content_of(campaign: Campaign) -> Content:
 
 
 def schedule_campaign(*, tenant: Tenant, campaign: Campaign, send_at: datetime | None) -> Campaign:
-    """Due at that instant, or at once when it is None.
+    """As its schedule says; send_at: the instant of one that has none yet, None for the schedule's, or at once.
 
-    Raises CampaignWrongState, ScheduleInPast, ScheduleTooFar, AudienceInvalid, EmptyAudience, TemplateInvalid,
-    UnknownVariable, RouteMissing, UnknownProvider, QuotaExceeded, TenantRestricted, TenantSuspended; then nothing has
-    changed.
+    Raises CampaignWrongState, ScheduleInvalid, ScheduleInPast, ScheduleTooFar, AudienceInvalid, EmptyAudience,
+    TemplateInvalid, UnknownVariable, RouteMissing, UnknownProvider, QuotaExceeded, TenantRestricted, TenantSuspended;
+    then nothing has changed.
     """
     require_not_restricted(tenant)
     campaign = locked(campaign, allowed=frozenset({Status.DRAFT}))
     now = clock.now()
-    if send_at is not None and send_at < now - _GRACE:
-        raise ScheduleInPast(fields={"send_at": [ScheduleInPast.default_message]})
-    if send_at is not None and send_at > now + _HORIZON:
-        raise ScheduleTooFar(fields={"send_at": [ScheduleTooFar.default_message]})
+    schedule = _at(Schedule.from_json(campaign.schedule), send_at)
+    start = _require_future(schedule, now, tenant.timezone)
     _require_sendable(tenant, campaign)
-    if send_at is None:
+    if start <= now:
         transaction.on_commit(partial(ring, START))
-    return campaign.changed(status=Status.SCHEDULED, send_at=send_at or now)
+    return campaign.changed(status=Status.SCHEDULED, schedule=schedule.to_json(), send_at=start, next_at=start)
+
+
+def _at(schedule: Schedule, send_at: datetime | None) -> Schedule:
+    if send_at is None:
+        return schedule
+    if schedule.kind not in {Kind.AT, Kind.BEST_HOUR}:
+        sentence = _("This campaign’s schedule says when it is sent; send_at does not go with it.")
+        raise ScheduleInvalid(sentence, fields={"send_at": [sentence]})
+    return replace(schedule, send_at=send_at)
+
+
+def _require_future(schedule: Schedule, now: datetime, timezone: str) -> datetime:
+    """When the first run starts."""
+    start = schedule.first_start(now, timezone)
+    named = schedule.last_wanted()
+    if start is None or (named is not None and named < now - _GRACE):
+        raise ScheduleInPast(fields={"send_at": [ScheduleInPast.default_message]})
+    if start > now + _HORIZON:
+        raise ScheduleTooFar(fields={"send_at": [ScheduleTooFar.default_message]})
+    return start
 
 
 def _require_sendable(tenant: Tenant, campaign: Campaign) -> None:
@@ -77,9 +98,11 @@ def _require_sendable(tenant: Tenant, campaign: Campaign) -> None:
 
 
 def pause_campaign(*, tenant: Tenant, campaign: Campaign) -> Campaign:
-    """Raises CampaignWrongState."""
-    campaign = locked(campaign, allowed=frozenset({Status.SENDING}))
-    pause_message(tenant=tenant, message=message_of(campaign))
+    """What is under way stops, and a recurring campaign starts no more. Raises CampaignWrongState."""
+    allowed = {Status.SENDING, Status.SCHEDULED} if is_recurring(campaign) else {Status.SENDING}
+    campaign = locked(campaign, allowed=frozenset(allowed))
+    for message in _stoppable(campaign):
+        pause_message(tenant=tenant, message=message)
     return campaign.changed(status=Status.PAUSED)
 
 
@@ -87,16 +110,32 @@ def resume_campaign(*, tenant: Tenant, campaign: Campaign) -> Campaign:
     """Raises CampaignWrongState, TenantSuspended."""
     require_not_suspended(tenant)
     campaign = locked(campaign, allowed=frozenset({Status.PAUSED}))
-    resume_message(tenant=tenant, message=message_of(campaign))
-    return campaign.changed(status=Status.SENDING)
+    messages = _stoppable(campaign)
+    for message in messages:
+        resume_message(tenant=tenant, message=message)
+    return campaign.changed(status=Status.SENDING if messages else Status.SCHEDULED)
 
 
 def cancel_campaign(*, tenant: Tenant, campaign: Campaign) -> Campaign:
     """What has left has left; nothing else does. Raises CampaignWrongState."""
     campaign = locked(campaign, allowed=STOPPABLE)
     if campaign.status != Status.SCHEDULED:
-        cancel_message(tenant=tenant, message=message_of(campaign))
-    return campaign.changed(status=Status.CANCELLED, finished_at=clock.now())
+        for message in _stoppable(campaign):
+            cancel_message(tenant=tenant, message=message)
+    return campaign.changed(status=Status.CANCELLED, finished_at=clock.now(), next_at=None)
+
+
+def is_recurring(campaign: Campaign) -> bool:
+    return Kind(campaign.schedule["kind"]) is Kind.RECURRING
+
+
+def _stoppable(campaign: Campaign) -> list[Message]:
+    """The messages of runs under way. Raises MessageEnded when there are none and none will come."""
+    runs = CampaignRun.objects.of(campaign.tenant_id).filter(campaign=campaign, message__ended_at=None)
+    messages = [run.message for run in runs.select_related("message").order_by("id")]
+    if not messages and campaign.next_at is None:
+        raise MessageEnded
+    return messages
 
 
 def send_test(*, tenant: Tenant, campaign: Campaign, external_ids: Sequence[str]) -> Message:
@@ -109,9 +148,3 @@ def send_test(*, tenant: Tenant, campaign: Campaign, external_ids: Sequence[str]
         external_ids=external_ids,
         name=campaign.name,
     )
-
-
-def message_of(campaign: Campaign) -> Message:
-    """The message of the campaign's last run. Only for a campaign that has started."""
-    runs = CampaignRun.objects.of(campaign.tenant_id).filter(campaign=campaign).select_related("message")
-    return runs.latest("id").message

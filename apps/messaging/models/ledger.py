@@ -18,14 +18,15 @@ class Chunk(TenantOwned):
     """Deliveries that are claimed, sent and recorded together, and their counts.
 
     number: position in its message. Claims go by it, so a small message never waits behind all of a large one.
-    lease_until: somebody works on it until then (database clock). fence: rises with every claim; who records under an
-    older one has lost the lease. Counts stand here and not on the message: one writer at a time, nothing contended.
-    is_metered: whom it reached is told to billing.
+    due_at, expires_at: of all its deliveries; expires_at may be none. lease_until: somebody works on it until then
+    (database clock). fence: rises with every claim; who records under an older one has lost the lease. Counts stand
+    here and not on the message: one writer at a time, nothing contended. is_metered: whom it reached is told to billing.
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="chunks", db_index=False)
     number = models.IntegerField()
     due_at = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0)
     is_done = models.BooleanField(default=False)

@@ -38,6 +38,9 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
 
     origin: public id of what asked for it (a campaign), or empty. routes: provider names, in the order to try.
     is_planned: no more deliveries will be added. ended_at: every delivery has its outcome.
+    category: key of a preference category; who does not want it is left out. quiet_hours: as `hours.QuietHours` writes
+    them. fallback_timezone: of people without one. throttle: attempts that may begin in a minute; taken so many in the
+    minute of throttled_at.
     """
 
     public_id_prefix: ClassVar[str] = "msg"
@@ -53,6 +56,12 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
     state = models.CharField(max_length=12, default=MessageState.OPEN)
     is_planned = models.BooleanField(default=False)
     expires_at = models.DateTimeField(null=True)
+    category = models.CharField(max_length=40, blank=True, default="", db_default="")
+    quiet_hours: models.JSONField[Any, Any] = models.JSONField(null=True)
+    fallback_timezone = models.CharField(max_length=64, default="UTC", db_default="UTC")
+    throttle = models.PositiveIntegerField(null=True)
+    throttled_at = models.DateTimeField(null=True)
+    taken = models.PositiveIntegerField(default=0, db_default=0)
     ended_at = models.DateTimeField(null=True)
 
     objects: ClassVar[TenantManager[Message]] = TenantManager()

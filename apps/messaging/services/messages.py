@@ -50,8 +50,12 @@ def open_message(
     name: str = "",
     variables: Mapping[str, Any] | None = None,
     expires_at: datetime | None = None,
+    **rules: Any,
 ) -> Message:
-    """A message to which deliveries may be added until it is planned. The caller checked content and routes."""
+    """A message to which deliveries may be added until it is planned. The caller checked content and routes.
+
+    rules: what a Message has besides: category, quiet_hours, fallback_timezone, throttle.
+    """
     return Message.objects.create(
         tenant=tenant,
         application=application,
@@ -63,6 +67,7 @@ def open_message(
         default_language=tenant.language,
         unknown_policy=unknown_policy,
         expires_at=expires_at,
+        **rules,
     )
 
 

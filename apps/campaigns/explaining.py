@@ -1,0 +1,87 @@
+"""Why somebody gets a campaign, when, or why not: from the ledger once it is written, before that from the planner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from apps.audience.models import Subscriber
+from apps.campaigns.audiences import audience_of_campaign
+from apps.campaigns.deciding import Decider, people_in
+from apps.campaigns.dry_run import dry_run_of
+from apps.campaigns.models import Campaign, CampaignRun
+from apps.campaigns.planner import Due, Suppressed
+from apps.messaging.hours import wall_of, zone_of
+from apps.messaging.models import Delivery
+from apps.messaging.states import DeliveryState, Reason
+
+
+class Source(StrEnum):
+    """PLAN: what would be, were it decided now. LEDGER: what is."""
+
+    PLAN = "plan"
+    LEDGER = "ledger"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """state: as in the ledger; of a plan "planned" or "suppressed". due_at: when it is sent, or would have been; None
+    where no time was reached. local_time: that, on the person's own clock (naive). timezone: the zone that was used.
+    is_earliest: others are before this person in a queue that only the send itself makes, so it may be later."""
+
+    external_id: str
+    source: Source
+    state: str
+    reason: str
+    due_at: datetime | None
+    local_time: datetime | None
+    timezone: str
+    route: str = ""
+    attempted_at: datetime | None = None
+    is_earliest: bool = False
+
+
+def explain_campaign(campaign: Campaign, person: Subscriber) -> list[Answer]:
+    """One answer, or one for each route that was tried in the last run."""
+    run = CampaignRun.objects.of(campaign.tenant_id).filter(campaign=campaign).select_related("message").last()
+    if run is not None:
+        rows = Delivery.objects.of(campaign.tenant_id).filter(message=run.message_id, subscriber=person)
+        found = [_of_delivery(row, person, run.rules) for row in rows.select_related("chunk").order_by("pk")]
+        if found or campaign.next_at is None:
+            return found or [_outside(person, campaign)]
+    return [_of_plan(campaign, person)]
+
+
+def _of_delivery(row: Delivery, person: Subscriber, rules: dict[str, str]) -> Answer:
+    zone = zone_of(person.timezone, rules["fallback_timezone"])
+    due_at = row.chunk.due_at if row.state != DeliveryState.SUPPRESSED or row.attempted_at else None
+    shown = row.attempted_at or due_at
+    return Answer(
+        person.external_id, Source.LEDGER, row.state, row.reason, due_at, wall_of(shown, zone) if shown else None,
+        zone.key, row.route, row.attempted_at,
+    )  # fmt: skip
+
+
+def _of_plan(campaign: Campaign, person: Subscriber) -> Answer:
+    dry_run = dry_run_of(campaign)
+    people = people_in(audience_of_campaign(campaign), dry_run.rules).filter(pk=person.pk)
+    decider = Decider(campaign.application, dry_run.rules, now=dry_run.now, slots=dry_run.slots())
+    for decision in decider.decide(list(people)):
+        zone = zone_of(person.timezone, dry_run.rules.fallback_timezone)
+        is_due = isinstance(decision, Due)
+        state = DeliveryState.PLANNED if is_due else DeliveryState.SUPPRESSED
+        reason = decision.reason.value if isinstance(decision, Suppressed) else ""
+        at = decision.at if isinstance(decision, Suppressed) else decision.due_at
+        return Answer(
+            person.external_id, Source.PLAN, state, reason, at, wall_of(at, zone) if at else None, zone.key,
+            is_earliest=is_due and dry_run.slots() is not None,
+        )  # fmt: skip
+    return _outside(person, campaign)
+
+
+def _outside(person: Subscriber, campaign: Campaign) -> Answer:
+    zone = zone_of(person.timezone, campaign.tenant.timezone)
+    return Answer(
+        person.external_id, Source.PLAN, DeliveryState.SUPPRESSED, Reason.NOT_IN_AUDIENCE, None, None, zone.key
+    )

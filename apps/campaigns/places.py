@@ -1,0 +1,62 @@
+"""The slots of a run: its throttle's minutes are its own, the provider's days are shared by the application's runs."""
+
+from __future__ import annotations
+
+from apps.campaigns.models import CampaignRun, ProviderQuota
+from apps.campaigns.planner import Rules
+from apps.campaigns.planner.slots import DAY, MINUTE, Slots, Window
+from apps.providers.base import Limits
+from apps.providers.registry import limits_of
+from apps.tenants.models import Application
+
+
+def limits_of_routes(routes: list[str]) -> Limits:
+    """Of the first route, by which everybody is planned."""
+    return limits_of(routes[0])
+
+
+def slots_for(rules: Rules, limits: Limits, *, minutes: object = None, days: object = None) -> Slots | None:
+    """None when nothing limits how many leave at once. minutes, days: what is taken, as Window writes it."""
+    per_minute = min((limit for limit in (rules.throttle, limits.per_minute) if limit is not None), default=None)
+    windows = []
+    if per_minute is not None:
+        windows.append(Window(MINUTE, per_minute, minutes))  # type: ignore[arg-type]  # JSON
+    if limits.per_day is not None:
+        windows.append(Window(DAY, limits.per_day, days))  # type: ignore[arg-type]  # JSON
+    return Slots(*windows) if windows else None
+
+
+def slots_of_run(run: CampaignRun, rules: Rules) -> Slots | None:
+    """As far as they are taken. The provider's days are held until the commit."""
+    limits = limits_of_routes(run.message.routes)
+    days = _quota(run.message.application, run.message.routes[0]).slots if limits.per_day is not None else None
+    return slots_for(rules, limits, minutes=run.slots, days=days)
+
+
+def slots_now(application: Application, routes: list[str], rules: Rules) -> Slots | None:
+    """As a run that started now would find them."""
+    limits = limits_of_routes(routes)
+    quotas = ProviderQuota.objects.of(application.tenant_id).filter(application=application, provider=routes[0])
+    taken = quotas.values_list("slots", flat=True).first() if limits.per_day is not None else None
+    return slots_for(rules, limits, days=taken)
+
+
+def keep_slots(run: CampaignRun, slots: Slots) -> None:
+    """Writes down what is taken by now; the run itself is saved by the caller."""
+    for window in slots.windows:
+        if window.seconds == MINUTE:
+            run.slots = window.to_json()
+        else:
+            quota = _quota(run.message.application, run.message.routes[0])
+            quota.slots = window.to_json()
+            quota.save(update_fields=["slots"])
+
+
+def _quota(application: Application, provider: str) -> ProviderQuota:
+    """The row, held until the commit."""
+    ProviderQuota.objects.bulk_create(
+        [ProviderQuota(tenant_id=application.tenant_id, application=application, provider=provider)],
+        ignore_conflicts=True,
+    )
+    rows = ProviderQuota.objects.of(application.tenant_id).select_for_update(no_key=True)
+    return rows.get(application=application, provider=provider)
