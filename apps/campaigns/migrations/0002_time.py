@@ -21,7 +21,7 @@ UPDATE campaigns_campaignrun run SET rules = jsonb_build_object(
 class Migration(migrations.Migration):
     dependencies = [
         ("campaigns", "0001_initial"),
-        ("messaging", "0003_sending_rules"),
+        ("messaging", "0004_sending_rules"),
         ("tenants", "0003_oauth_clients"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

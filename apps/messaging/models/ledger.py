@@ -17,10 +17,10 @@ from apps.tenants.models import Tenant, TenantManager, TenantOwned
 class Chunk(TenantOwned):
     """Deliveries that are claimed, sent and recorded together, and their counts.
 
-    number: position in its message. Claims go by it, so a small message never waits behind all of a large one.
-    due_at, expires_at: of all its deliveries; expires_at may be none. lease_until: somebody works on it until then
-    (database clock). fence: rises with every claim; who records under an older one has lost the lease. Counts stand
-    here and not on the message: one writer at a time, nothing contended. is_metered: whom it reached is told to billing.
+    number: position in its message. Claims go by it, so a small message never waits behind all of a large one. due_at,
+    expires_at: of all its deliveries; expires_at may be none. lease_until: somebody works on it until then (database
+    clock). fence: rises with every claim; who records under an older one has lost the lease. Counts stand here and not
+    on the message: one writer at a time, nothing contended. is_metered: whom it reached is told to billing.
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="chunks", db_index=False)

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("messaging", "0002_metering"),
+        ("messaging", "0003_receipts"),
     ]
 
     operations = [
