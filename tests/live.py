@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import pytest
@@ -70,6 +71,21 @@ class LiveServer:
                 assert self.process.poll() is None, self.log.read_text(errors="replace")
                 assert time.monotonic() < deadline, self.log.read_text(errors="replace")
                 time.sleep(0.05)
+
+    def switch(self, tenant: LiveTenant, **settings: object) -> None:
+        """Changes settings of the tenant's application over the REST API."""
+        address = f"{self.url}/api/v1/applications/{tenant.application_id}"
+        headers = {
+            "Authorization": f"Bearer {tenant.api_key}", "Content-Type": "application/json",
+            "X-Forwarded-Proto": "https",
+        }  # fmt: skip
+        body = json.dumps({"settings": settings}).encode()
+        urlopen(Request(address, body, headers, method="PATCH"), timeout=20).close()
+
+    def kill(self) -> None:
+        """As a machine that loses power."""
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""

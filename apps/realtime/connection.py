@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from apps.realtime import subscribing
+from apps.realtime import subscribing, watching
 from apps.realtime.applications import LiveApplication, TokenBucket
 from apps.realtime.hooks import Hook
 from apps.realtime.hub import LiveChannel
@@ -38,9 +38,9 @@ class Connection:
     """Belongs to one event loop; its methods run one after another in the connection's own task."""
 
     __slots__ = (
-        "application", "client", "client_events", "engine", "frames", "is_closing", "is_one_way", "last_received",
-        "must_authorize",
-        "pinged_at", "since", "socket_id", "subscriptions", "user_data", "user_id", "wants_positions",
+        "application", "client", "client_events", "engine", "frames", "is_closing", "is_one_way", "is_online",
+        "last_received", "must_authorize", "pinged_at", "since", "socket_id", "subscriptions", "user_data", "user_id",
+        "wants_positions", "watched",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, application: LiveApplication, frames: Frames, client: str) -> None:
@@ -60,6 +60,10 @@ class Connection:
         self.is_one_way = False
         #: Every subscription carries positions, whether it asks for them or not.
         self.wants_positions = False
+        #: Counted among its user's connections.
+        self.is_online = False
+        #: Channels of other users' online status.
+        self.watched: dict[str, LiveChannel] = {}
 
     def send(self, json: bytes) -> None:
         self.frames.write(frame(json))
@@ -129,11 +133,18 @@ class Connection:
             self.refuse("user_data needs an id: a string of channel-name characters", closing.SIGN_IN_FAILED)
         elif self.user_id not in (None, user_id):
             self.refuse("This connection is signed in as another user", closing.SIGN_IN_FAILED)
+        elif (watchlist := watching.watchlist_of(user)) is None:
+            self.refuse("watchlist must be a list of user ids", closing.SIGN_IN_FAILED)
         else:
             await self._signed_in(user_id, user, user_data)
+            if self.application.record.settings.watchlist:
+                await watching.begin(self, watchlist)
 
     async def _signed_in(self, user_id: str, user: dict[str, Any], user_data: str) -> None:
         await self.engine.hear_commands(self.application)
+        if self.user_id is None:
+            await self.engine.membership.online.join(self.application.record.application_id, user_id)
+            self.is_online = True
         self.user_id, self.user_data = user_id, user
         self.must_authorize = False
         self.application.sign_in(self, user_id)
@@ -177,10 +188,15 @@ class Connection:
         self.application.counters.published += 1
 
     def leave_channels(self) -> None:
-        """Gives back every subscription."""
+        """Gives back every subscription, and the user's online status."""
         for subscription in self.subscriptions.values():
             subscribing.leave(self, subscription)
         self.subscriptions.clear()
+        watching.stop(self)
+        if self.is_online and self.user_id is not None:
+            self.is_online = False
+            self.engine.membership.online.leave(self.application.record.application_id, self.user_id)
+            self.engine.membership.changed()
 
 
 _Answer = Callable[[Connection, ClientMessage], Awaitable[None]]

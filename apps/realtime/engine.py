@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 
-from apps.realtime import keys, scripts
+from apps.realtime import keys, scripts, watching
 from apps.realtime.allowances import Allowances
 from apps.realtime.applications import LiveApplication
 from apps.realtime.broker import Broker
@@ -167,15 +168,19 @@ class Engine:
         """Messages may have been missed while the broker was away."""
         self.continuity.rebuilt()
         self.board.rebuilt()
+        self._spawn(watching.tell_again(self))
         self.registry.changed()
         for application_id in list(self.applications):
             self._spawn_refresh(application_id)
 
     def _spawn_refresh(self, application_id: str) -> None:
         if application_id in self.applications:
-            task = asyncio.get_running_loop().create_task(self._refresh(application_id))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._spawn(self._refresh(application_id))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _refresh(self, application_id: str) -> None:
         live = self.applications[application_id]

@@ -59,6 +59,16 @@ def members(application_id: str, channel: str) -> list[str]:
     return [f"rt:{{{tag}}}:p:{part}:{channel}" for part in ("own", "cnt", "info", "seq")]
 
 
+def online(application_id: str, user_id: str) -> list[str]:
+    """own (node|user pairs), cnt (nodes per user), seq (a counter of changes), of the user's partition."""
+    return [f"rt:{{{partition(application_id, user_id)}}}:o:{part}" for part in ("own", "cnt", "seq")]
+
+
+def online_in(application_id: str, number: int) -> str:
+    """cnt of one partition."""
+    return f"rt:{{{application_id}:{number}}}:o:cnt"
+
+
 def occupancy(application_id: str, channel: str) -> str:
     """Connections on this channel per node."""
     return f"rt:{{{partition(application_id, channel)}}}:n:{channel}"

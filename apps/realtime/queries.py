@@ -13,7 +13,7 @@ from redis import RedisError
 from apps.core import valkey
 from apps.realtime import keys
 from apps.realtime.errors import BrokerUnavailable
-from apps.realtime.protocol.channels import USER_PREFIX, kind_of
+from apps.realtime.protocol.channels import kind_of
 
 #: How long the feed stays on after the console last asked, in seconds.
 WATCH_SECONDS = 30
@@ -110,15 +110,13 @@ def _moment(seconds: float) -> datetime:
 
 
 def online_users(*, region: str, application_id: str) -> set[str]:
-    """Who listens on a channel of their own, as every signed-in user does. Raises BrokerUnavailable."""
+    """Who is signed in on any connection. Raises BrokerUnavailable."""
     client = valkey.connect(region)
     try:
         return {
-            name.decode().removeprefix(USER_PREFIX)
+            user_id.decode()
             for number in range(keys.PARTITIONS)
-            for name, _count in client.hscan_iter(
-                keys.occupied(application_id, number), match=f"{USER_PREFIX}*", count=1_000
-            )
+            for user_id, _nodes in client.hscan_iter(keys.online_in(application_id, number), count=1_000)
         }
     except RedisError as error:
         raise BrokerUnavailable(retry_after=1) from error

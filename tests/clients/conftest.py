@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -37,13 +37,14 @@ def node_client(
 
     def start(
         user: str = "ada", *, server: LiveServer | None = None, wrong: bool = False, transport: str = "ws",
-        client_port: int = 0,
+        client_port: int = 0, watchlist: Sequence[str] = (), tenant: LiveTenant | None = None,
     ) -> NodeClient:  # fmt: skip
         client = NodeClient(HERE / "driver.cjs")
         started.append(client)
         client.port = client_port or (server or gateway).port
+        shop = tenant or live_tenant
         client.do(
-            "use", appId=live_tenant.application_id, key=live_tenant.key, secret=live_tenant.secret,
+            "use", appId=shop.application_id, key=shop.key, secret=shop.secret, watchlist=list(watchlist),
             port=client_port or (server or gateway).port, user=user, wrong=wrong, transport=transport,
         )  # fmt: skip
         return client

@@ -23,7 +23,7 @@ function authorizeChannel({ socketId, channelName }, callback) {
 }
 
 function authenticateUser({ socketId }, callback) {
-  const userData = JSON.stringify({ id: app.user, user_info: { name: app.user } });
+  const userData = JSON.stringify({ id: app.user, user_info: { name: app.user }, watchlist: app.watchlist });
   callback(null, { auth: signed(`${socketId}::user::${userData}`), user_data: userData });
 }
 
@@ -56,6 +56,9 @@ const commands = {
   },
   async signin() {
     client.user.bind_global((event, data) => say("user", { event, data }));
+    for (const name of ["online", "offline"]) {
+      client.user.watchlist.bind(name, ({ user_ids }) => say("watched", { name, users: user_ids }));
+    }
     client.signin();
     // pusher-js tells nobody when the user's own channel is subscribed.
     while (!client.user.serverToUserChannel?.subscribed) await new Promise((again) => setTimeout(again, 5));

@@ -20,13 +20,15 @@ class Held(StrEnum):
     """What an inventory line is about."""
 
     MEMBER = "member"
+    ONLINE = "online"
     OCCUPANCY = "occupancy"
     CONNECTIONS = "connections"
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One fact of ours in the cluster. tenant_id: of CONNECTIONS. channel: of the others. user_id: of MEMBER."""
+    """One fact of ours in the cluster. tenant_id: of CONNECTIONS. channel: of MEMBER and OCCUPANCY. user_id: of MEMBER
+    and ONLINE."""
 
     kind: Held
     application_id: str

@@ -10,6 +10,7 @@ from apps.realtime import keys
 from apps.realtime.cluster.admission import Admission
 from apps.realtime.cluster.identity import Held, Holding, Identity
 from apps.realtime.cluster.occupancy import Occupancy
+from apps.realtime.cluster.online import Online
 from apps.realtime.cluster.presence import Presence
 from apps.realtime.hooks import Hooks
 from apps.realtime.link import CommandFailed, Lines, LinkLost
@@ -29,6 +30,7 @@ class Membership:
         self._lines = lines
         self.identity = Identity(lines)
         self.presence = Presence(lines, self.identity, hooks)
+        self.online = Online(lines, self.identity)
         self.occupancy = Occupancy(lines, self.identity, hooks, on_total)
         self.admission = Admission(lines, self.identity)
         self._wake = asyncio.Event()
@@ -57,6 +59,7 @@ class Membership:
 
     async def flush(self) -> None:
         await self.presence.flush()
+        await self.online.flush()
         await self.occupancy.flush()
         await self.admission.flush()
 
@@ -69,6 +72,7 @@ class Membership:
             log.warning("cluster.lease_lost node=%s", self.identity.node)
             await self.identity.take()
             await self.presence.rejoin()
+            await self.online.rejoin()
             self.occupancy.report_everything()
             self.admission.report_everything()
             self._wake.set()
@@ -94,6 +98,8 @@ class Membership:
     async def _drop(self, node: str, holding: Holding) -> None:
         if holding.kind is Held.MEMBER:
             await self.presence.run_leave(node, holding)
+        elif holding.kind is Held.ONLINE:
+            await self.online.run_leave(node, holding)
         elif holding.kind is Held.OCCUPANCY:
             await self.occupancy.run_occupy(node, holding, 0)
         else:

@@ -9,6 +9,8 @@ MAX_NAME = 164
 MAX_USER_ID = 128
 #: The only channel with a `#`: one signed-in user's own. Everything published there is for that user alone.
 USER_PREFIX = "#server-to-user-"
+#: Ours, and no client's: changes of one user's online status.
+_WATCH_PREFIX = "#watch-"
 _NAME = re.compile(r"\A[-a-zA-Z0-9_=@,.;]+\Z")
 
 
@@ -25,6 +27,7 @@ class Kind:
 
 _PUBLIC = Kind("")
 _USER = Kind(USER_PREFIX)
+_WATCH = Kind(_WATCH_PREFIX, is_presence=True)
 # In this order, anchored and with the dash: `privateer` and `myprivate-x` are public.
 _KINDS = (
     Kind("private-encrypted-cache-", needs_auth=True, is_cached=True, is_encrypted=True),
@@ -40,7 +43,7 @@ _KINDS = (
 def kind_of(name: str) -> Kind:
     """The promises of a valid channel name."""
     if name.startswith("#"):
-        return _USER
+        return _WATCH if name.startswith(_WATCH_PREFIX) else _USER
     return next((kind for kind in _KINDS if name.startswith(kind.prefix)), _PUBLIC)
 
 
@@ -55,6 +58,15 @@ def is_user_id(value: object) -> bool:
 
 def user_channel(user_id: str) -> str:
     return USER_PREFIX + user_id
+
+
+def watch_channel(user_id: str) -> str:
+    return _WATCH_PREFIX + user_id
+
+
+def watched_user(name: str) -> str:
+    """The reverse of `watch_channel`."""
+    return name.removeprefix(_WATCH_PREFIX)
 
 
 def owner_of(name: str) -> str | None:

@@ -28,8 +28,9 @@ RECONNECT = Close(4200, "Reconnect now")
 MESSAGES_LOST = Close(4200, "Messages were lost; reconnect and load the current state")
 NO_PONG = Close(4201, "Pong was not received in time")
 
-#: Codes of `pusher:error` events; as events they never close a client. The first two are Pusher's, the others ours.
+#: Codes of `pusher:error` events; as events they never close a client. The first three are Pusher's, the others ours.
 CLIENT_EVENT_RATE = 4301
+WATCHLIST_TOO_LONG = 4302
 SIGN_IN_FAILED = 4009
 MALFORMED = 4310
 UNKNOWN_EVENT = 4311

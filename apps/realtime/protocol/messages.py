@@ -7,6 +7,7 @@ Outgoing `data` is a JSON string inside the JSON, as the protocol wants, except 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +128,16 @@ def member_added(channel: str, user_id: str, user_info: Any) -> bytes:
 
 def member_removed(channel: str, user_id: str) -> bytes:
     return event("pusher_internal:member_removed", orjson.dumps({"user_id": user_id}).decode(), channel)
+
+
+def watchlist_events(*, online: Sequence[str] = (), offline: Sequence[str] = ()) -> bytes:
+    """Of no channel."""
+    events = [
+        {"name": name, "user_ids": list(user_ids)}
+        for name, user_ids in (("online", online), ("offline", offline))
+        if user_ids
+    ]
+    return event("pusher_internal:watchlist_events", orjson.dumps({"events": events}).decode())
 
 
 PING = orjson.dumps({"event": "pusher:ping", "data": "{}"})
