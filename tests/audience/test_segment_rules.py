@@ -22,7 +22,6 @@ from apps.audience.values import SubscriberIn, read_subscriber
 from apps.core import clock, valkey
 from apps.core.months import month_of
 from apps.realtime import keys
-from apps.realtime.protocol.channels import user_channel
 from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import tenant_scope
 from apps.tenants.services import create_application
@@ -274,8 +273,7 @@ def test_who_is_online_is_asked_of_the_data_plane(
     scope: Tenant, application: Application, region: str, clean_valkey: None
 ) -> None:
     merge_subscribers(application=application, people=[SubscriberIn("here"), SubscriberIn("away")])
-    here = user_channel("here")
-    valkey.connect(region).hset(keys.occupied_of(application.application_id, here), mapping={here: 1, "news": 2})
+    valkey.connect(region).hset(keys.online(application.application_id, "here")[1], "here", 1)
 
     def found(relation: str) -> list[str]:
         rules = {"field": "presence", "relation": relation, "value": "online"}
