@@ -16,9 +16,9 @@ django.setup()
 from django.core.files.base import File  # noqa: E402
 from django.db import connection  # noqa: E402
 
+from apps.audience.estimating import estimate  # noqa: E402
 from apps.audience.importing.columns import Column  # noqa: E402
 from apps.audience.models import ImportJob, Subscriber  # noqa: E402
-from apps.audience.queries import estimate  # noqa: E402
 from apps.audience.services.imports import open_import, start_import  # noqa: E402
 from apps.audience.services.intake import continue_import  # noqa: E402
 from apps.tenants.models import Application, Tenant  # noqa: E402
@@ -42,7 +42,7 @@ def _estimate(tenant: Tenant, application: Application) -> tuple[float, float]:
 
     def ask() -> None:
         count = estimate(tenant=tenant, application=application, rules=RULES)
-        print(json.dumps({"people": count}), file=sys.stderr)
+        print(json.dumps({"people": count.count}), file=sys.stderr)
 
     def count() -> None:
         Subscriber.objects.in_application(application).count()

@@ -9,13 +9,22 @@ from typing import Any
 from django.db import connection
 from django.db.models import Exists, Func, OuterRef, Q, QuerySet, TextField
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.audience.errors import AudienceInvalid
 from apps.audience.events import EventPosition
-from apps.audience.models import BehaviourEvent, Device, OptOut, Segment, Subscriber, SubscriberQuerySet
-from apps.audience.segment_query import World, condition
+from apps.audience.models import (
+    BehaviourEvent,
+    Device,
+    OptOut,
+    Segment,
+    Subscriber,
+    SubscriberAlias,
+    SubscriberQuerySet,
+)
+from apps.audience.segment_query import World, condition, sampled
 from apps.audience.services.segments import read_rules
-from apps.audience.values import ValueProblem, read_external_id
+from apps.audience.values import ValueProblem, read_alias, read_alias_label, read_external_id
 from apps.core import clock
 from apps.core.errors import NotFound
 from apps.realtime.queries import online_users
@@ -27,14 +36,15 @@ MAX_EXTERNAL_IDS = 20_000
 def audience_of(*, tenant: Tenant, application: Application, audience: object) -> SubscriberQuerySet:
     """The subscribers that `audience` means, unordered.
 
-    audience: `{"all": true}` | `{"segment_id": "seg_…"}` | `{"external_ids": [… at most 20,000]}`. An external id that
-    nobody has is simply not in the answer. Raises AudienceInvalid, also for a segment that is gone or of another
-    application. One query reads the segment; the answer itself is lazy.
+    audience: `{"all": true}` | `{"segment_id": "seg_…"}` | `{"external_ids": [… at most 20,000]}` |
+    `{"aliases": {"crm": [… at most 20,000]}}`, of one label. A name that nobody has is simply not in the answer. Raises
+    AudienceInvalid, also for a segment that is gone or of another application. One query reads the segment; the answer
+    itself is lazy.
     """
     assert application.tenant_id == tenant.pk
     everyone = Subscriber.objects.in_application(application)
     if not isinstance(audience, Mapping) or len(audience) != 1:
-        raise _refusal(_("An audience is one of “all”, “segment_id” or “external_ids”."))
+        raise _refusal(_KINDS)
     [(kind, value)] = audience.items()
     if kind == "all" and value is True:
         return everyone
@@ -42,16 +52,45 @@ def audience_of(*, tenant: Tenant, application: Application, audience: object) -
         return matching(application=application, rules=_segment(application, value).rules)
     if kind == "external_ids":
         return everyone.filter(external_id__in=_external_ids(value))
-    raise _refusal(_("An audience is one of “all”, “segment_id” or “external_ids”."))
+    if kind == "aliases":
+        return with_alias(everyone, *_aliases(value))
+    raise _refusal(_KINDS)
 
 
-def matching(*, application: Application, rules: object) -> SubscriberQuerySet:
+#: What is said of an audience of no known kind.
+_KINDS = gettext_lazy("An audience is one of “all”, “segment_id”, “external_ids” or “aliases”.")
+
+
+def with_alias(people: SubscriberQuerySet, label: str, names: Iterable[str]) -> SubscriberQuerySet:
+    """Those of the people who have one of these names under this label."""
+    named = SubscriberAlias.objects.get_queryset().filter(
+        tenant_id=OuterRef("tenant_id"), application_id=OuterRef("application_id"), subscriber_id=OuterRef("pk"),
+        label=label, value__in=list(names),
+    )  # fmt: skip
+    return people.filter(Exists(named))
+
+
+def _aliases(value: object) -> tuple[str, list[str]]:
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise _refusal(_("Give the aliases of one label."))
+    [(label, names)] = value.items()
+    try:
+        known = read_alias_label(label)
+        if not isinstance(names, list | tuple) or not 0 < len(names) <= MAX_EXTERNAL_IDS:
+            raise _refusal(_("Give a list of 1 to 20,000 aliases."))
+        return known, [name for one in names if (name := read_alias(known, one)) is not None]
+    except ValueProblem as problem:
+        raise _refusal(problem.message) from None
+
+
+def matching(*, application: Application, rules: object, share: int = 1) -> SubscriberQuerySet:
     """The subscribers a rule tree holds for. Raises SegmentRulesInvalid; BrokerUnavailable when a rule asks who is
-    online and nobody can tell."""
+    online and nobody can tell. share: ask only about one of so many people (a power of two)."""
     rule = read_rules(rules)
     _make_room_for_hashing()
-    world = World(application, clock.now(), partial(_online, application))
-    return Subscriber.objects.in_application(application).filter(condition(rule, world))
+    world = World(application, clock.now(), partial(_online, application), share)
+    people = Subscriber.objects.in_application(application)
+    return (people if share == 1 else people.filter(sampled("id", share))).filter(condition(rule, world))
 
 
 def _online(application: Application) -> set[str]:
@@ -67,22 +106,20 @@ def _make_room_for_hashing() -> None:
 
 
 def find_subscribers(
-    *, tenant: Tenant, application: Application, search: str = "", tag: str = "", segment_id: str = ""
+    *, tenant: Tenant, application: Application, search: str = "", tag: str = "", segment_id: str = "", alias: str = ""
 ) -> SubscriberQuerySet:
-    """What both doors list: by the beginning of the external id, a tag, a segment. Raises AudienceInvalid."""
+    """What both doors list: by the beginning of the external id, a tag, a segment, an alias (`label:value`). Raises
+    AudienceInvalid."""
     audience = {"segment_id": segment_id} if segment_id else {"all": True}
     found = audience_of(tenant=tenant, application=application, audience=audience)
     if search:
         found = found.starting_with(search)
     if tag:
         found = found.filter(tags__contains=[tag.replace("\0", "")])
+    if alias:
+        label, _colon, name = alias.replace("\0", "").partition(":")
+        found = with_alias(found, label, [name])
     return found
-
-
-def estimate(*, tenant: Tenant, application: Application, rules: object) -> int:
-    """How many subscribers the rules hold for now. Raises SegmentRulesInvalid."""
-    assert application.tenant_id == tenant.pk
-    return matching(application=application, rules=rules).count()
 
 
 def _segment(application: Application, public_id: Any) -> Segment:

@@ -40,11 +40,13 @@ _COUNTS: dict[str, tuple[str, Callable[[int, int], bool], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a rule is asked about. online: the external ids of who is connected now, read only when a rule asks."""
+    """What a rule is asked about. online: the external ids of who is connected now, read only when a rule asks.
+    share: ask only about one of so many people, a power of two (see `sampled`)."""
 
     application: Application
     now: datetime
     online: Callable[[], Collection[str]]
+    share: int = 1
 
 
 def condition(rule: Rule, world: World) -> Q:
@@ -83,6 +85,8 @@ def _event(leaf: Leaf, world: World) -> Q:
     )
     if isinstance(days, int):
         happened = happened.filter(occurred_at__gte=world.now - timedelta(days=days))
+    if world.share > 1:
+        happened = happened.filter(sampled("subscriber_id", world.share))
     for one in leaf.where:
         happened = happened.filter(_property(one))
     people = happened.order_by().values("subscriber_id")
@@ -148,6 +152,11 @@ class _OverColumn(Func):
     ) -> tuple[str, list[Any]]:
         column, _none = compiler.compile(self.source_expressions[0])
         return self.sql.replace("{a}", column), list(self.parameters)
+
+
+def sampled(column: str, share: int) -> Q:
+    """One of `share` row numbers, by their hash: every n-th one may have something in common."""
+    return Q(_OverColumn(column, "((hashint8({a}) & (%s)) = 0)", share - 1))
 
 
 def _attribute(leaf: Leaf, column: str) -> _OverColumn:

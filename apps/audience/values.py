@@ -24,6 +24,9 @@ MAX_ATTRIBUTES_BYTES = 16_384
 MAX_DEPTH = 5
 MAX_TAGS = 100
 MAX_TAG = 64
+MAX_ALIASES = 20
+MAX_ALIAS_LABEL = 32
+MAX_ALIAS = 256
 #: Outside this span PostgreSQL writes a short float as hundreds of digits, and the size limit would mean nothing.
 _LARGEST_NUMBER, _SMALLEST_NUMBER = 2**63, 1e-15
 
@@ -31,7 +34,8 @@ EXTERNAL_ID_PATTERN = r"^[-a-zA-Z0-9_=@,.;]+$"
 _EXTERNAL_ID = re.compile(r"[-a-zA-Z0-9_=@,.;]{1,128}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,7}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_FIELDS = frozenset({"external_id", "attributes", "tags", "language", "timezone"})
+_ALIAS_LABEL = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_FIELDS = frozenset({"external_id", "attributes", "tags", "language", "timezone", "aliases"})
 
 MESSAGES: dict[str, Any] = {
     "not_an_object": _("A subscriber is an object."),
@@ -47,6 +51,10 @@ MESSAGES: dict[str, Any] = {
     "attribute_value_invalid": _("A value may not hold NUL, broken text, deep nesting or huge numbers."),
     "too_many_attributes": _("A subscriber has at most 100 attributes."),
     "attributes_too_large": _("The attributes of a subscriber take at most 16 KB."),
+    "aliases_invalid": _("Aliases are an object of labels and texts of 1 to 256 characters."),
+    "alias_label_invalid": _("An alias's label has 1 to 32 small letters, digits or _ and begins with a letter."),
+    "too_many_aliases": _("A subscriber has at most 20 aliases."),
+    "alias_taken": _("Another subscriber has this alias."),
 }
 
 
@@ -64,13 +72,16 @@ class ValueProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SubscriberIn:
-    """What somebody says about a person. None leaves the stored value; an attribute that is None is removed."""
+    """What somebody says about a person. None leaves the stored value; an attribute or alias that is None is removed.
+
+    aliases: label -> value."""
 
     external_id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] | None = None
     language: str | None = None
     timezone: str | None = None
+    aliases: Mapping[str, str | None] = field(default_factory=dict)
 
     def followed_by(self, later: SubscriberIn) -> SubscriberIn:
         """Both statements about one person as one. Raises ValueProblem when together they are too large."""
@@ -82,6 +93,7 @@ class SubscriberIn:
             tags=self.tags if later.tags is None else later.tags,
             language=self.language if later.language is None else later.language,
             timezone=self.timezone if later.timezone is None else later.timezone,
+            aliases={**self.aliases, **later.aliases},
         )
 
 
@@ -93,13 +105,14 @@ def read_subscriber(raw: object) -> SubscriberIn:
         if name not in _FIELDS:
             raise ValueProblem("unknown_field", str(name)[:64])
     attributes, tags = raw.get("attributes"), raw.get("tags")
-    language, timezone = raw.get("language"), raw.get("timezone")
+    language, timezone, aliases = raw.get("language"), raw.get("timezone"), raw.get("aliases")
     return SubscriberIn(
         external_id=read_external_id(raw.get("external_id")),
         attributes={} if attributes is None else read_attributes(attributes),
         tags=None if tags is None else read_tags(tags),
         language=None if language is None else read_language(language),
         timezone=None if timezone is None else read_timezone(timezone),
+        aliases={} if aliases is None else read_aliases(aliases),
     )
 
 
@@ -157,6 +170,31 @@ def read_tags(value: object) -> tuple[str, ...]:
     if len(tags) > MAX_TAGS:
         raise ValueProblem("too_many_tags", "tags")
     return tags
+
+
+def read_aliases(value: object) -> dict[str, str | None]:
+    """Label -> value; None stands for "remove it"."""
+    if not isinstance(value, Mapping):
+        raise ValueProblem("aliases_invalid", "aliases")
+    if len(value) > MAX_ALIASES:
+        raise ValueProblem("too_many_aliases", "aliases")
+    return {read_alias_label(label): read_alias(label, name) for label, name in value.items()}
+
+
+def read_alias_label(value: object) -> str:
+    if not is_alias_label(value):
+        raise ValueProblem("alias_label_invalid", "aliases")
+    return str(value)
+
+
+def is_alias_label(value: object) -> bool:
+    return isinstance(value, str) and _ALIAS_LABEL.fullmatch(value) is not None
+
+
+def read_alias(label: str, value: object) -> str | None:
+    if value is not None and not is_name(value, MAX_ALIAS):
+        raise ValueProblem("aliases_invalid", f"aliases.{label}")
+    return None if value is None else str(value)
 
 
 def read_attributes(value: object) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
-#: What a spreadsheet would run as a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from apps.core.downloads import safe_cell
 
 
 class _Echo:
@@ -17,11 +16,6 @@ class _Echo:
 
     def write(self, text: str) -> str:
         return text
-
-
-def safe_cell(text: str) -> str:
-    """The text with an apostrophe before it when a spreadsheet would run it."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def csv_response(rows: Iterable[Sequence[str]], *, filename: str) -> StreamingHttpResponse:

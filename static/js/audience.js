@@ -19,11 +19,11 @@
     });
   }
 
-  // --- Columns of an import: only an attribute has a name and a type
+  // --- Columns of an import: only attributes and aliases have a name, only attributes a type
   for (const row of document.querySelectorAll("[data-column]")) {
     const target = row.querySelector("select");
     const show = () => {
-      for (const part of row.querySelectorAll("[data-of-attribute]")) part.hidden = target.value !== "attribute";
+      for (const part of row.querySelectorAll("[data-of]")) part.hidden = !part.dataset.of.split(" ").includes(target.value);
     };
     target.addEventListener("change", show);
     show();

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.audience.importing.detection import Detected, FileRefused, detect_delimiter, detect_encoding
+from apps.audience.importing.detection import Detected, FileRefused, detect, detect_delimiter
 from apps.audience.importing.records import MAX_RECORD, Record, Records
 
 
@@ -75,16 +75,19 @@ def test_a_quote_that_is_never_closed_costs_one_line(rest: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"id\na\n", Detected("utf-8", 0)),
-        (b"\xef\xbb\xbfid\na\n", Detected("utf-8", 3)),
-        ("id,名字\na,张三\n".encode(), Detected("utf-8", 0)),
-        ("id,名字\na,张三\n".encode("gb18030"), Detected("gb18030", 0)),
-        ("id,名\n".encode() + b"a,\xff\n", Detected("utf-8", 0)),  # one damaged line in a UTF-8 file
-        (b"id\n" * 400_000 + "长".encode(), Detected("utf-8", 0)),  # a character across two chunks
+        (b"id\na\n", Detected("csv", "utf-8", 0)),
+        (b"\xef\xbb\xbfid\na\n", Detected("csv", "utf-8", 3)),
+        ("id,名字\na,张三\n".encode(), Detected("csv", "utf-8", 0)),
+        ("id,名字\na,张三\n".encode("gb18030"), Detected("csv", "gb18030", 0)),
+        ("id,名\n".encode() + b"a,\xff\n", Detected("csv", "utf-8", 0)),  # one damaged line in a UTF-8 file
+        (b'{"external_id": "ada"}\n', Detected("ndjson", "utf-8", 0)),
+        (b'\xef\xbb\xbf\n  {"external_id": "ada"}', Detected("ndjson", "utf-8", 3)),
+        (b'"{id}"\na\n', Detected("csv", "utf-8", 0)),
+        (b"id\n" * 400_000 + "长".encode(), Detected("csv", "utf-8", 0)),  # a character across two chunks
     ],
 )
 def test_the_encoding_is_found(content: bytes, found: Detected) -> None:
-    assert detect_encoding(io.BytesIO(content)) == found
+    assert detect(io.BytesIO(content)) == found
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,7 @@ def test_the_encoding_is_found(content: bytes, found: Detected) -> None:
 )
 def test_what_is_no_csv_is_refused(content: bytes, code: str) -> None:
     with pytest.raises(FileRefused) as refused:
-        detect_encoding(io.BytesIO(content))
+        detect(io.BytesIO(content))
 
     assert refused.value.code == code
     assert str(refused.value.message)

@@ -194,9 +194,9 @@ def test_the_export_is_safe_to_open_in_a_spreadsheet(
 def test_the_export_goes_out_in_pages(
     marketer: Client, tenant: Tenant, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from apps.dashboard.audience import csv_pages
+    from apps.audience import exporting
 
-    monkeypatch.setattr(csv_pages, "_PAGE", 2)
+    monkeypatch.setattr(exporting, "_PAGE", 2)
     add(tenant, application, *({"external_id": f"p{n}", "tags": ["x"] if n else []} for n in range(6)))
 
     pages = list(marketer.get("/subscribers/export/", {"tag": "x"}).streaming_content)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.response import Response
 
 from apps.api.base import PAGE_PARAMETERS, ApiRequest, ApiView, BodySerializer, page_of
+from apps.audience.estimating import Estimate, estimate
 from apps.audience.models import Segment
-from apps.audience.queries import estimate
 from apps.audience.services.segments import change_segment, create_segment, delete_segment
 from apps.tenants.models import TenantQuerySet
 
@@ -41,8 +39,10 @@ class RulesBody(BodySerializer):
     rules = serializers.JSONField(help_text=_RULES_HELP)
 
 
-class EstimateSerializer(serializers.Serializer[Any]):
+class EstimateSerializer(serializers.Serializer[Estimate]):
     count = serializers.IntegerField(help_text="Subscribers the rules hold for now.")
+    is_exact = serializers.BooleanField(help_text="False when a sample of a large application was asked.")
+    margin = serializers.IntegerField(help_text="The truth is within this of `count` 19 times of 20; 0 when exact.")
 
 
 class SegmentList(ApiView):
@@ -105,7 +105,8 @@ class RulesEstimate(ApiView):
 
 
 def _estimate(request: ApiRequest, rules: object) -> Response:
-    return Response({"count": estimate(tenant=request.tenant, application=request.application, rules=rules)})
+    found = estimate(tenant=request.tenant, application=request.application, rules=rules)
+    return Response(EstimateSerializer(found).data)
 
 
 def _segments_of(request: ApiRequest) -> TenantQuerySet[Segment]:

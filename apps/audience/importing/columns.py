@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audience import values
 from apps.audience.values import SubscriberIn, ValueProblem
+from apps.core.downloads import FORMULA_STARTS
 
 MAX_COLUMNS = 200
-TARGETS = ("external_id", "attribute", "tags", "language", "timezone", "ignore")
+TARGETS = ("external_id", "attribute", "alias", "tags", "language", "timezone", "ignore")
 KINDS = ("text", "number", "boolean")
 
 MESSAGES: dict[str, Any] = {
@@ -24,6 +25,7 @@ MESSAGES: dict[str, Any] = {
     "broken_quotes": _("The quotation marks of this row do not match."),
     "quote_not_closed": _("A quotation mark is opened here and never closed."),
     "row_too_long": _("This row is longer than 64 KB."),
+    "not_json": _("This line is not a JSON object."),
     "wrong_number_of_columns": _("This row has another number of columns than the header."),
     "not_a_number": _("This is not a number."),
     "not_true_or_false": _("This is neither true nor false."),
@@ -40,13 +42,11 @@ _PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?", re.ASCII)
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d{1,3})?", re.ASCII)
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _TAG_SEPARATORS = re.compile(r"[;|,]")
-#: What a spreadsheet would run as a formula. Our export puts an apostrophe before it; the import takes it off again.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """target: one of TARGETS. name, kind: of the attribute."""
+    """target: one of TARGETS. name: of the attribute or alias. kind: of the attribute."""
 
     target: str
     name: str = ""
@@ -73,10 +73,17 @@ def guess_columns(header: Sequence[str], sample: Sequence[Sequence[str]]) -> lis
     normal = [re.sub(r"[\s-]+", "_", name.strip().lower()) for name in header]
     chosen = {target: _first_of(names, normal) for target, names in _NAMES.items()}
     return [
-        next((Column(target) for target, at in chosen.items() if at == index), None)
+        _alias(name)
+        or next((Column(target) for target, at in chosen.items() if at == index), None)
         or _attribute(name, [row[index] for row in sample if len(row) == len(header)])
         for index, name in enumerate(header)
     ]
+
+
+def _alias(name: str) -> Column | None:
+    """A header as our own export writes it."""
+    kind, _colon, label = name.strip().partition(":")
+    return Column("alias", label) if kind == "alias" and values.is_alias_label(label) else None
 
 
 def _first_of(names: Sequence[str], header: Sequence[str]) -> int | None:
@@ -104,24 +111,32 @@ def check_columns(columns: Sequence[Column]) -> None:
             raise MappingRefused(_("Only one column can be this."), len(targets) - 1 - targets[::-1].index(target))
     if "external_id" not in targets:
         raise MappingRefused(_("Choose the column that holds the external id."))
-    names: set[str] = set()
+    names: set[tuple[str, str]] = set()
     for index, column in enumerate(columns):
         if column.target not in TARGETS or column.kind not in KINDS:
             raise MappingRefused(_("There is no such choice."), index)
-        if column.target == "attribute":
-            _check_name(column.name, names, index)
-    if len(names) > values.MAX_ATTRIBUTES:
-        raise MappingRefused(values.MESSAGES["too_many_attributes"])
+        if column.target in _NAMED:
+            _check_name(column, names, index)
+    for target, (_read, most, problem) in _NAMED.items():
+        if sum(kind == target for kind, _name in names) > most:
+            raise MappingRefused(values.MESSAGES[problem])
 
 
-def _check_name(name: str, taken: set[str], index: int) -> None:
+#: Target -> what reads an object of them, how many there may be, and what to say of more.
+_NAMED: dict[str, tuple[Callable[[object], object], int, str]] = {
+    "attribute": (values.read_attributes, values.MAX_ATTRIBUTES, "too_many_attributes"),
+    "alias": (values.read_aliases, values.MAX_ALIASES, "too_many_aliases"),
+}
+
+
+def _check_name(column: Column, taken: set[tuple[str, str]], index: int) -> None:
     try:
-        values.read_attributes({name: ""})
+        _NAMED[column.target][0]({column.name: "x"})
     except ValueProblem as problem:
         raise MappingRefused(problem.message, index) from None
-    if name in taken:
-        raise MappingRefused(_("Two columns have this attribute's name."), index)
-    taken.add(name)
+    if (column.target, column.name) in taken:
+        raise MappingRefused(_("Two columns have this name."), index)
+    taken.add((column.target, column.name))
 
 
 class RowReader:
@@ -135,9 +150,10 @@ class RowReader:
         self._attributes = [
             (index, column.name, column.kind) for index, column in enumerate(columns) if column.target == "attribute"
         ]
+        self._aliases = [(index, column.name) for index, column in enumerate(columns) if column.target == "alias"]
 
     def read(self, cells: Sequence[str]) -> SubscriberIn:
-        """Raises ValueProblem; its field is the name of a subscriber's field or `attributes.<name>`."""
+        """Raises ValueProblem; its field is a subscriber's, `attributes.<name>` or `aliases.<label>`."""
         if len(cells) != self._width:
             raise ValueProblem("wrong_number_of_columns", "")
         attributes = {
@@ -152,6 +168,11 @@ class RowReader:
             tags=_split_tags(tags) if tags else None,
             language=values.read_language(language) if language else None,
             timezone=values.read_timezone(timezone) if timezone else None,
+            aliases={
+                label: values.read_alias(label, alias)
+                for index, label in self._aliases
+                if (alias := self._cell(cells, index))
+            },
         )
 
     @staticmethod
@@ -182,8 +203,3 @@ def _split_tags(cell: str) -> tuple[str, ...]:
 
 def without_guard(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:].startswith(FORMULA_STARTS) else cell
-
-
-def guarded(cell: str) -> str:
-    """What a spreadsheet shows instead of running it."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

@@ -1,4 +1,4 @@
-"""What an uploaded file is: its encoding, its delimiter, and a clear refusal of what is no CSV. Pure."""
+"""What an uploaded file is: CSV or NDJSON, its encoding, its delimiter, and a clear refusal of anything else. Pure."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ REFUSALS: dict[str, Any] = {
     "encoding": _("The file is neither UTF-8 nor GB18030. Save it as CSV (UTF-8) and upload that file."),
     "old_mac": _("The lines end in the old Mac way. Save the file as CSV (UTF-8) and upload that file."),
     "no_header": _("The first line must name the columns."),
+    "json_array": _("This is one JSON value. Put one object on each line (NDJSON) and upload that file."),
+    "json_encoding": _("A JSON file must be in UTF-8."),
     "too_many_columns": _("The file has more than 200 columns."),
     "too_large": _("The file is larger than 200 MB. Split it into several files."),
 }
@@ -40,25 +42,29 @@ class FileRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """encoding: a codec's name. start: bytes to skip (a byte order mark)."""
+    """format: `csv` or `ndjson`. encoding: a codec's name. start: bytes to skip (a byte order mark)."""
 
+    format: str
     encoding: str
     start: int
 
 
-def detect_encoding(file: BinaryIO) -> Detected:
+def detect(file: BinaryIO) -> Detected:
     """Reads the whole file, a megabyte at a time. Raises FileRefused."""
     file.seek(0)
     head = file.read(64 * 1024)
     _refuse_other_kinds(head)
     start = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    format_ = _format_of(head[start:])
     valid, saw_beyond_ascii = _decodes(file, "utf-8", start)
     # A file that was UTF-8 until some line is a damaged UTF-8 file: only those lines are bad, and GB18030, which gives
     # a meaning to nearly everything, would spoil the rest.
     if valid or start or saw_beyond_ascii:
-        return Detected("utf-8", start)
+        return Detected(format_, "utf-8", start)
+    if format_ == "ndjson":
+        raise FileRefused("json_encoding")
     if _decodes(file, "gb18030", 0)[0]:
-        return Detected("gb18030", 0)
+        return Detected(format_, "gb18030", 0)
     raise FileRefused("encoding")
 
 
@@ -73,6 +79,20 @@ def _refuse_other_kinds(head: bytes) -> None:
         raise FileRefused("binary")
     if b"\n" not in head and b"\r" in head:
         raise FileRefused("old_mac")
+
+
+def _format_of(head: bytes) -> str:
+    """A CSV's header begins with neither brace nor bracket, unless it is quoted."""
+    text = head.lstrip()
+    if text.startswith(b"["):
+        raise FileRefused("json_array")
+    if not text.startswith(b"{"):
+        return "csv"
+    first = text.split(b"\n", 1)[0].rstrip()
+    # Pretty printing spreads one object over many lines; only a first line cut off by the sample has no end.
+    if not first.endswith(b"}") and b"\n" in text:
+        raise FileRefused("json_array")
+    return "ndjson"
 
 
 def _decodes(file: BinaryIO, encoding: str, start: int) -> tuple[bool, bool]:

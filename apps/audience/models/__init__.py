@@ -2,16 +2,15 @@
 
 from apps.audience.models.behaviour import BehaviourEvent, BehaviourEventKey
 from apps.audience.models.devices import REACHABLE, AddressKind, Device, Environment, Platform
-from apps.audience.models.people import (
+from apps.audience.models.imports import (
     IMPORT_ACTIVE,
     IMPORT_FINAL,
+    ImportFormat,
     ImportJob,
     ImportRejection,
     ImportState,
-    Segment,
-    Subscriber,
-    SubscriberQuerySet,
 )
+from apps.audience.models.people import Segment, Subscriber, SubscriberAlias, SubscriberQuerySet
 from apps.audience.models.preferences import OptOut, PreferenceCategory
 
 __all__ = [
@@ -23,6 +22,7 @@ __all__ = [
     "BehaviourEventKey",
     "Device",
     "Environment",
+    "ImportFormat",
     "ImportJob",
     "ImportRejection",
     "ImportState",
@@ -31,5 +31,6 @@ __all__ = [
     "PreferenceCategory",
     "Segment",
     "Subscriber",
+    "SubscriberAlias",
     "SubscriberQuerySet",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Func
@@ -99,6 +98,25 @@ class Subscriber(PublicIdModel, TenantOwned, TimestampedModel):
         return self.external_id
 
 
+class SubscriberAlias(TenantOwned):
+    """Another name of a person, such as its number in a CRM. label: whose name. At most one per label and person."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_index=False)
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="aliases", db_index=False)
+    label = models.CharField(max_length=values.MAX_ALIAS_LABEL, db_collation="C")
+    value = models.CharField(max_length=values.MAX_ALIAS, db_collation="C")
+
+    objects: ClassVar[TenantManager[SubscriberAlias]] = TenantManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "application", "label", "value"], name="an_alias_names_one_subscriber"
+            ),
+            models.UniqueConstraint(fields=["tenant", "subscriber", "label"], name="a_person_has_one_alias_per_label"),
+        ]
+
+
 class Segment(PublicIdModel, TenantOwned, TimestampedModel):
     """A saved rule tree (see segments.py). Who is in it is asked anew each time."""
 
@@ -118,96 +136,3 @@ class Segment(PublicIdModel, TenantOwned, TimestampedModel):
 
     def __str__(self) -> str:
         return self.name
-
-
-class ImportState(models.TextChoices):
-    #: The file is here; nobody has said yet what its columns mean.
-    UPLOADED = "uploaded", _("waiting for columns")
-    QUEUED = "queued", _("waiting")
-    RUNNING = "running", _("running")
-    DONE = "done", _("done")
-    FAILED = "failed", _("failed")
-    CANCELLED = "cancelled", _("cancelled")
-
-
-IMPORT_ACTIVE = (ImportState.QUEUED, ImportState.RUNNING)
-IMPORT_FINAL = (ImportState.DONE, ImportState.FAILED, ImportState.CANCELLED)
-
-
-class ImportJob(PublicIdModel, TenantOwned, TimestampedModel):
-    """A CSV file on its way into the audience. What was taken in and how far the file was read change together.
-
-    offset, line: where the next slice starts. fence: grows with every claim; a slice of an older claim is thrown away.
-    wake_at: when somebody should look at the job (again): at once while queued, the end of the lease while running.
-    attempts: claims since the last slice that was taken in.
-    """
-
-    public_id_prefix: ClassVar[str] = "imp"
-
-    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+", db_index=False)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    file_name = models.CharField(_("file"), max_length=255)
-    size_bytes = models.BigIntegerField(default=0)
-    encoding = models.CharField(max_length=16, blank=True)
-    delimiter = models.CharField(max_length=1, blank=True)
-    header = models.JSONField(default=list)
-    columns = models.JSONField(default=list)
-    state = models.CharField(max_length=16, choices=ImportState.choices, default=ImportState.UPLOADED)
-    failure = models.CharField(max_length=32, blank=True)
-    offset = models.BigIntegerField(default=0)
-    line = models.PositiveIntegerField(default=1)
-    rows_count = models.PositiveIntegerField(default=0)
-    created_count = models.PositiveIntegerField(default=0)
-    updated_count = models.PositiveIntegerField(default=0)
-    rejected_count = models.PositiveIntegerField(default=0)
-    fence = models.PositiveIntegerField(default=0)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    wake_at = models.DateTimeField(null=True)
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-
-    objects: ClassVar[TenantManager[ImportJob]] = TenantManager()
-
-    class Meta:
-        indexes: ClassVar = [
-            models.Index(fields=["tenant", "application", "-id"], name="import_of_application"),
-            models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="import_to_wake"),
-        ]
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["tenant", "application"],
-                condition=models.Q(state__in=IMPORT_ACTIVE),
-                name="one_import_at_a_time",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(
-                    rows_count=models.F("created_count") + models.F("updated_count") + models.F("rejected_count")
-                ),
-                name="every_row_is_counted_once",
-            ),
-        ]
-
-    @property
-    def is_active(self) -> bool:
-        return self.state in IMPORT_ACTIVE
-
-    @property
-    def percent(self) -> int:
-        return 100 if self.state == ImportState.DONE else self.offset * 100 // max(self.size_bytes, 1)
-
-
-class ImportRejection(TenantOwned):
-    """A row that was not taken in. Only the first 10,000 of an import are kept; `rejected_count` counts all."""
-
-    job = models.ForeignKey(ImportJob, on_delete=models.CASCADE, related_name="rejections", db_index=False)
-    line = models.PositiveIntegerField()
-    column = models.CharField(max_length=80, blank=True)
-    reason = models.CharField(max_length=40)
-    text = models.TextField(blank=True)
-
-    objects: ClassVar[TenantManager[ImportRejection]] = TenantManager()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["tenant", "job", "line"], name="a_line_is_rejected_once"),
-        ]

@@ -50,7 +50,8 @@ def disclose_subscriber(*, tenant: Tenant, person: Subscriber, actor: str) -> Di
 
 def _subscriber(person: Subscriber) -> dict[str, Any]:
     named = ("external_id", "attributes", "tags", "language", "timezone", "created_at", "updated_at")
-    return {"id": person.public_id, **{name: getattr(person, name) for name in named}}
+    aliases = {alias.label: alias.value for alias in person.aliases.order_by("label")}
+    return {"id": person.public_id, **{name: getattr(person, name) for name in named}, "aliases": aliases}
 
 
 def _device(device: Device) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import timedelta
 from itertools import islice
 from pathlib import PurePath
-from typing import Any
+from typing import Any, BinaryIO, Protocol, cast
 
 from celery import current_app
 from django.core.files.base import File
@@ -27,12 +28,15 @@ from apps.audience.importing.columns import (
     MAX_COLUMNS,
     Column,
     MappingRefused,
+    RowReader,
     check_columns,
     guess_columns,
 )
-from apps.audience.importing.detection import FileRefused, detect_delimiter, detect_encoding
-from apps.audience.importing.records import Records
-from apps.audience.models import IMPORT_ACTIVE, ImportJob, ImportState
+from apps.audience.importing.detection import FileRefused, detect, detect_delimiter
+from apps.audience.importing.json_lines import JsonReader, json_lines
+from apps.audience.importing.records import Record, Records
+from apps.audience.models import IMPORT_ACTIVE, ImportFormat, ImportJob, ImportState
+from apps.audience.values import SubscriberIn
 from apps.core import clock
 from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import tenant_scope
@@ -78,10 +82,20 @@ def _examined(upload: File[Any]) -> ImportJob:
         sentence = FileRefused("too_large").message
         raise ImportFileTooLarge(sentence, fields={"file": [sentence]}, details={"limit": files.MAX_BYTES})
     binary: Any = upload.file
-    found = detect_encoding(binary)
-    binary.seek(found.start)
-    delimiter = detect_delimiter(binary.readline(65_536).decode(found.encoding, "replace"))
-    records = Records(binary, encoding=found.encoding, delimiter=delimiter, offset=found.start, line=1)
+    found = detect(binary)
+    draft = ImportJob(
+        size_bytes=size, format=found.format, encoding=found.encoding, offset=found.start, line=1,
+        wake_at=clock.now() + PATIENCE,
+    )  # fmt: skip
+    if found.format == "csv":
+        _read_header(draft, binary)
+    return draft
+
+
+def _read_header(draft: ImportJob, binary: Any) -> None:
+    binary.seek(draft.offset)
+    delimiter = detect_delimiter(binary.readline(65_536).decode(draft.encoding, "replace"))
+    records = Records(binary, encoding=draft.encoding, delimiter=delimiter, offset=draft.offset, line=1)
     header = next(records, None)
     if header is None or not header.cells or not any(cell.strip() for cell in header.cells):
         raise FileRefused("no_header")
@@ -89,16 +103,23 @@ def _examined(upload: File[Any]) -> ImportJob:
         raise FileRefused("too_many_columns")
     names = [cell.strip()[:200] for cell in header.cells]
     sample = [record.cells for record in islice(records, SAMPLE_ROWS) if record.cells and not record.problem]
-    return ImportJob(
-        size_bytes=size,
-        encoding=found.encoding,
-        delimiter=delimiter,
-        header=names,
-        columns=[column.to_json() for column in guess_columns(names, sample)],
-        offset=header.end,
-        line=header.next_line,
-        wake_at=clock.now() + PATIENCE,
-    )
+    draft.delimiter, draft.header = delimiter, names
+    draft.columns = [column.to_json() for column in guess_columns(names, sample)]
+    draft.offset, draft.line = header.end, header.next_line
+
+
+class Reader(Protocol):
+    """Turns a record's cells into a person, or raises ValueProblem."""
+
+    def read(self, cells: Sequence[str]) -> SubscriberIn: ...
+
+
+def reading(job: ImportJob, file: BinaryIO) -> tuple[Iterator[Record], Reader]:
+    """The records from where the job stands, and what turns them into people."""
+    if job.format == ImportFormat.NDJSON:
+        return json_lines(file, offset=job.offset, line=job.line), JsonReader()
+    records = Records(file, encoding=job.encoding, delimiter=job.delimiter, offset=job.offset, line=job.line)
+    return records, RowReader([Column.from_json(column) for column in job.columns])
 
 
 def sample_rows(*, job: ImportJob, limit: int = 5) -> list[list[str]]:
@@ -108,9 +129,8 @@ def sample_rows(*, job: ImportJob, limit: int = 5) -> list[list[str]]:
     except FileNotFoundError:
         return []
     with closing(file):
-        binary: Any = file.file
-        records = Records(binary, encoding=job.encoding, delimiter=job.delimiter, offset=job.offset, line=job.line)
-        width = len(job.header)
+        records, _reader = reading(job, cast(BinaryIO, file.file))
+        width = len(job.header) or 1
         fitting = (record.cells for record in islice(records, 50) if record.cells and len(record.cells) == width)
         return [[cell[:80] for cell in cells] for cells in islice(fitting, limit)]
 
@@ -119,9 +139,7 @@ def start_import(*, tenant: Tenant, job: ImportJob, columns: list[Column]) -> Im
     """Queues the job. One import of an application runs at a time. Raises ImportColumnsInvalid, ImportNotPossible."""
     assert job.tenant_id == tenant.pk
     try:
-        if len(columns) != len(job.header):
-            raise MappingRefused(_("Say for every column what it holds."))
-        check_columns(columns)
+        _check_columns_of(job, columns)
     except MappingRefused as refused:
         raise ImportColumnsInvalid(
             refused.message, fields={"columns": [refused.message]}, details={"column": refused.column}
@@ -141,6 +159,14 @@ def start_import(*, tenant: Tenant, job: ImportJob, columns: list[Column]) -> Im
         raise ImportNotPossible(_("This import was started or cancelled already."))
     transaction.on_commit(lambda: ring(tenant.pk, job.pk))
     return job.refreshed()
+
+
+def _check_columns_of(job: ImportJob, columns: Sequence[Column]) -> None:
+    """Raises MappingRefused. The fields of NDJSON have names of their own."""
+    if len(columns) != len(job.header):
+        raise MappingRefused(_("Say for every column what it holds."))
+    if job.format == ImportFormat.CSV:
+        check_columns(columns)
 
 
 def cancel_import(*, tenant: Tenant, job: ImportJob) -> ImportJob:

@@ -18,10 +18,9 @@ from typing import Any
 from django.db.models import F
 
 from apps.audience.importing import files
-from apps.audience.importing.columns import Column, RowReader
-from apps.audience.importing.records import Record, Records
-from apps.audience.models import IMPORT_ACTIVE, IMPORT_FINAL, ImportJob, ImportRejection, ImportState
-from apps.audience.services.imports import ring
+from apps.audience.importing.records import Record
+from apps.audience.models import IMPORT_ACTIVE, IMPORT_FINAL, ImportFormat, ImportJob, ImportRejection, ImportState
+from apps.audience.services.imports import Reader, reading, ring
 from apps.audience.services.merging import Merged, merge_subscribers
 from apps.audience.services.subscribers import Batch
 from apps.audience.values import ValueProblem
@@ -110,8 +109,7 @@ def _claim(tenant_id: int, import_id: int) -> ImportJob | None:
 
 def _take_in(job: ImportJob, file: Any) -> bool:
     """Slices until the file ends (True) or the budget, the claim or the job does (False)."""
-    records = Records(file, encoding=job.encoding, delimiter=job.delimiter, offset=job.offset, line=job.line)
-    reader = RowReader([Column.from_json(column) for column in job.columns])
+    records, reader = reading(job, file)
     give_back_at = time.monotonic() + BUDGET
     for piece in _slices(records, reader, job.offset):
         if not _commit(job, piece):
@@ -123,7 +121,7 @@ def _take_in(job: ImportJob, file: Any) -> bool:
     return True
 
 
-def _slices(records: Records, reader: RowReader, offset: int) -> Iterator[Slice]:
+def _slices(records: Iterator[Record], reader: Reader, offset: int) -> Iterator[Slice]:
     piece = Slice(offset, offset, 0)
     for record in records:
         _read_into(piece, record, reader)
@@ -134,7 +132,7 @@ def _slices(records: Records, reader: RowReader, offset: int) -> Iterator[Slice]
         yield piece
 
 
-def _read_into(piece: Slice, record: Record, reader: RowReader) -> None:
+def _read_into(piece: Slice, record: Record, reader: Reader) -> None:
     piece.rows += 1
     piece.end, piece.next_line = record.end, record.next_line
     try:
@@ -161,12 +159,10 @@ def _commit(job: ImportJob, piece: Slice) -> bool:
         if current is None:
             return False
         merged = merge_subscribers(application=job.application, people=piece.people.people)
-        created = sum(outcome is Merged.CREATED for outcome in merged.values())
-        refused = [external_id for external_id, outcome in merged.items() if outcome is Merged.TOO_LARGE]
+        created = sum(outcome.merged is Merged.CREATED for outcome in merged.values())
+        refused = {name: outcome.problem for name, outcome in merged.items() if outcome.problem is not None}
         rejected = len(piece.rejections) + sum(1 + piece.repeats.get(name, 0) for name in refused)
-        piece.rejections += [
-            (piece.first[name], ValueProblem("attributes_too_large", "attributes")) for name in refused
-        ]
+        piece.rejections += [(piece.first[name], problem) for name, problem in refused.items()]
         _keep_rejections(current, piece)
         current.changed(
             offset=piece.end,
@@ -196,10 +192,15 @@ def _keep_rejections(job: ImportJob, piece: Slice) -> None:
     )
 
 
+_PLURALS = {"attribute": "attributes.", "alias": "aliases."}
+
+
 def _column_of(job: ImportJob, name: str) -> str:
-    """The header of the column that fills this field of a subscriber."""
+    """The header of the column that fills this field of a subscriber; NDJSON has the field itself."""
+    if job.format == ImportFormat.NDJSON:
+        return name[:80]
     for header, column in zip(job.header, job.columns, strict=True):
-        target = f"attributes.{column['name']}" if column["target"] == "attribute" else column["target"]
+        target = _PLURALS[column["target"]] + column["name"] if column["target"] in _PLURALS else column["target"]
         if target == name:
             return str(header)[:80]
     return ""

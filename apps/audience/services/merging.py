@@ -6,13 +6,15 @@ see which values were *not* given, which EXCLUDED cannot tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import orjson
 from django.db import connection
 
-from apps.audience.values import MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES, SubscriberIn
+from apps.audience.services.aliases import give_aliases, refused_aliases
+from apps.audience.values import MAX_ATTRIBUTES, MAX_ATTRIBUTES_BYTES, SubscriberIn, ValueProblem
 from apps.core import clock
 from apps.tenants.models import Application
 
@@ -50,22 +52,47 @@ RETURNING known.external_id, known.xmax = 0
 class Merged(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
-    #: Together with what was known the attributes would pass their limits; nothing of this person was changed.
-    TOO_LARGE = "too_large"
+    REJECTED = "rejected"
 
 
-def merge_subscribers(*, application: Application, people: Iterable[SubscriberIn]) -> dict[str, Merged]:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """problem: why the person was rejected; then nothing of it was changed."""
+
+    merged: Merged
+    problem: ValueProblem | None = None
+
+
+#: Together with what was known the attributes would pass their limits.
+_TOO_LARGE = Outcome(Merged.REJECTED, ValueProblem("attributes_too_large", "attributes"))
+_CREATED, _UPDATED = Outcome(Merged.CREATED), Outcome(Merged.UPDATED)
+
+
+def merge_subscribers(*, application: Application, people: Iterable[SubscriberIn]) -> dict[str, Outcome]:
     """Creates or updates each person; external ids must differ. Call it inside the tenant's scope.
 
-    Given attributes are laid over the known ones (None removes), given tags, language and time zone replace.
+    Given attributes and aliases are laid over the known ones (None removes), given tags, language and time zone
+    replace.
     """
-    outcome: dict[str, Merged] = {}
+    everybody = list(people)
+    refused = refused_aliases(application=application, people=everybody)
+    outcome = {name: Outcome(Merged.REJECTED, problem) for name, problem in refused.items()}
+    accepted = [person for person in everybody if person.external_id not in refused]
+    outcome |= _merged(application, accepted)
+    give_aliases(
+        application=application,
+        people=[person for person in accepted if outcome[person.external_id].merged is not Merged.REJECTED],
+    )
+    return outcome
+
+
+def _merged(application: Application, people: Sequence[SubscriberIn]) -> dict[str, Outcome]:
+    outcome = {person.external_id: _TOO_LARGE for person in people}
     with connection.cursor() as cursor:
         cursor.execute(_STAGE)
         cursor.execute("DELETE FROM audience_incoming")  # an earlier batch of the same transaction
         with cursor.copy(_COPY) as copy:
             for person in people:
-                outcome[person.external_id] = Merged.TOO_LARGE
                 copy.write_row(_row(person))
         cursor.execute(
             _MERGE,
@@ -77,8 +104,7 @@ def merge_subscribers(*, application: Application, people: Iterable[SubscriberIn
                 "max_attributes": MAX_ATTRIBUTES,
             },
         )
-        for external_id, is_new in cursor:
-            outcome[external_id] = Merged.CREATED if is_new else Merged.UPDATED
+        outcome.update((external_id, _CREATED if is_new else _UPDATED) for external_id, is_new in cursor)
     return outcome
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from apps.audience.errors import BatchTooLarge, SubscriberInvalid
 from apps.audience.models import BehaviourEvent, Subscriber
-from apps.audience.services.merging import Merged, merge_subscribers
+from apps.audience.services.merging import Merged, Outcome, merge_subscribers
 from apps.audience.values import SubscriberIn, ValueProblem, read_subscriber
 from apps.tenants.models import Application, Tenant
 from apps.tenants.services import record_audit
@@ -27,7 +27,8 @@ class ItemResult:
 def upsert_subscriber(*, tenant: Tenant, application: Application, person: object) -> tuple[Subscriber, bool]:
     """Creates the subscriber or lays what is given over what is known. Returns the row and whether it is new.
 
-    person: `{external_id, attributes, tags, language, timezone}`; an attribute that is None is removed. Raises
+    person: `{external_id, attributes, tags, language, timezone, aliases}`; an attribute or alias that is None is
+    removed. Raises
     SubscriberInvalid.
     """
     [result] = upsert_subscribers_in_bulk(tenant=tenant, application=application, people=[person])
@@ -96,13 +97,12 @@ def _named_in(raw: object) -> str:
     return name[:128] if isinstance(name, str) else ""
 
 
-def _result(reading: _Reading, merged: dict[str, Merged]) -> ItemResult:
-    if reading.problem is not None:
-        return ItemResult(reading.external_id, "rejected", reading.problem)
-    outcome = merged[reading.external_id]
-    if outcome is Merged.TOO_LARGE:
-        return ItemResult(reading.external_id, "rejected", ValueProblem("attributes_too_large", "attributes"))
-    return ItemResult(reading.external_id, outcome if reading.is_first else Merged.UPDATED)
+def _result(reading: _Reading, merged: dict[str, Outcome]) -> ItemResult:
+    outcome = None if reading.problem else merged[reading.external_id]
+    problem = reading.problem if outcome is None else outcome.problem
+    if outcome is None or problem is not None:
+        return ItemResult(reading.external_id, Merged.REJECTED, problem)
+    return ItemResult(reading.external_id, outcome.merged if reading.is_first else Merged.UPDATED)
 
 
 def erase_subscriber(*, tenant: Tenant, subscriber: Subscriber, actor: str) -> None:

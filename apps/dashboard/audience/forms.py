@@ -45,6 +45,18 @@ class SubscriberForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
+    aliases = forms.CharField(
+        label=gettext_lazy("Aliases"),
+        max_length=6_000,
+        required=False,
+        help_text=gettext_lazy("Other names of this person, one a line, as in “crm: 4711”."),
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+    )
+
+    def clean_aliases(self) -> dict[str, str]:
+        lines = [line.partition(":") for line in self.cleaned_data["aliases"].splitlines() if line.strip()]
+        return {label.strip(): value.strip() for label, _colon, value in lines}
+
     def person(self) -> dict[str, Any]:
         """Everything but the attributes, as the services take it."""
         tags = [tag for part in self.cleaned_data["tags"].split(",") if (tag := part.strip())]
@@ -111,11 +123,14 @@ def _value(row: AttributeRow) -> Any:
 
 class UploadForm(forms.Form):
     file = forms.FileField(
-        label=gettext_lazy("CSV file"),
+        label=gettext_lazy("CSV or NDJSON file"),
         max_length=255,
         allow_empty_file=True,  # the service says in its own words what is wrong with it
-        help_text=gettext_lazy("UTF-8 or GB18030, up to 200 MB. The first line names the columns."),
-        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
+        help_text=gettext_lazy(
+            "Up to 200 MB. CSV in UTF-8 or GB18030, whose first line names the columns; or NDJSON: one object a line, "
+            "as in POST /api/v1/subscribers."
+        ),
+        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.ndjson,.jsonl,text/csv,application/x-ndjson"}),
     )
 
 

@@ -13,13 +13,14 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.audience.errors import ImportColumnsInvalid, ImportNotPossible
+from apps.audience.exporting import rejections_as_csv
 from apps.audience.importing.columns import Column
 from apps.audience.models import ImportJob, ImportState
 from apps.audience.services.imports import cancel_import, open_import, sample_rows, start_import
+from apps.core.downloads import CSV, download
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.audience.chosen import chosen_application
-from apps.dashboard.audience.csv_pages import csv_response, report_pages
 from apps.dashboard.audience.forms import UploadForm, columns_in
 from apps.dashboard.forms import add_errors
 from apps.tenants.models import TenantQuerySet
@@ -28,6 +29,7 @@ from apps.tenants.scope import tenant_scope
 _TARGETS = (
     ("external_id", gettext_lazy("External id")),
     ("attribute", gettext_lazy("Attribute")),
+    ("alias", gettext_lazy("Alias")),
     ("tags", gettext_lazy("Tags")),
     ("language", gettext_lazy("Language")),
     ("timezone", gettext_lazy("Time zone")),
@@ -86,9 +88,11 @@ def job(request: DashboardRequest, public_id: str) -> HttpResponse:
 
 def _columns(job: ImportJob, columns: list[Column], problem: HouseError | None) -> dict[str, Any]:
     sample = sample_rows(job=job)
-    lines = zip(job.header, columns, zip(*sample, strict=True) if sample else [()] * len(columns), strict=True)
+    cells = zip(*sample, strict=True) if sample and columns else [()] * len(columns)
+    lines = zip(job.header, columns, cells, strict=True)
     return {
         "job": job,
+        "sample": sample,
         "columns": [(header, column, cells) for header, column, cells in lines],
         "problem": problem.message if problem else None,
         "bad_column": problem.details.get("column") if problem else None,
@@ -121,7 +125,7 @@ def cancel(request: DashboardRequest, public_id: str) -> HttpResponse:
 @require_safe
 def report(request: DashboardRequest, public_id: str) -> HttpResponseBase:
     found = _jobs_of(request).access(public_id)
-    return csv_response(request, "rejected-rows.csv", report_pages(tenant=request.tenant, job=found))
+    return download(request, "rejected-rows.csv", CSV, rejections_as_csv(tenant=request.tenant, job=found))
 
 
 def _jobs_of(request: DashboardRequest) -> TenantQuerySet[ImportJob]:

@@ -12,8 +12,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from apps.audience.estimating import estimate
 from apps.audience.models import Segment
-from apps.audience.queries import attribute_names, estimate, event_names
+from apps.audience.queries import attribute_names, event_names
 from apps.audience.services.segments import change_segment, create_segment, delete_segment
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
@@ -39,8 +40,8 @@ def segments(request: DashboardRequest) -> HttpResponse:
 def size(request: DashboardRequest, public_id: str) -> HttpResponse:
     """A fragment, asked for when its row comes into view: the list itself counts nobody."""
     segment = _segments_of(request).access(public_id)
-    count = estimate(tenant=request.tenant, application=chosen_application(request), rules=segment.rules)
-    return render(request, "dashboard/audience/_size.html", {"count": count})
+    found = estimate(tenant=request.tenant, application=chosen_application(request), rules=segment.rules)
+    return render(request, "dashboard/audience/_size.html", {"found": found})
 
 
 @page("audience.read")
@@ -50,7 +51,7 @@ def estimate_rules(request: DashboardRequest) -> HttpResponse:
     application = chosen_application(request)
     try:
         rules = json.loads(request.POST.get("rules", ""))
-        context: dict[str, Any] = {"count": estimate(tenant=request.tenant, application=application, rules=rules)}
+        context: dict[str, Any] = {"found": estimate(tenant=request.tenant, application=application, rules=rules)}
     except (ValueError, RecursionError):
         context = {"problem": _("The rules are not JSON.")}
     except HouseError as error:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.audience.events import EventPosition
+from apps.audience.exporting import exported_subscribers
 from apps.audience.models import Segment, Subscriber
 from apps.audience.preferences import path_of
 from apps.audience.queries import find_subscribers, timeline_of
@@ -20,10 +21,10 @@ from apps.audience.services.disclosure import disclose_subscriber
 from apps.audience.services.preferences import preferences_of
 from apps.audience.services.subscribers import erase_subscriber, upsert_subscriber
 from apps.audience.values import timezones
+from apps.core.downloads import CSV, NDJSON, download
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.audience.chosen import chosen_application
-from apps.dashboard.audience.csv_pages import csv_response, subscriber_pages
 from apps.dashboard.audience.forms import (
     ATTRIBUTE_KINDS,
     AttributeRow,
@@ -62,21 +63,31 @@ def subscribers(request: DashboardRequest) -> HttpResponse:
 
 
 def _filters(request: DashboardRequest) -> dict[str, str]:
-    return {name: request.GET.get(name, "").strip() for name in ("search", "tag", "segment_id")}
+    return {name: request.GET.get(name, "").strip() for name in ("search", "tag", "segment_id", "alias")}
 
 
 @page("audience.read", in_scope=False)
 @require_safe
 def export(request: DashboardRequest) -> HttpResponseBase:
-    pages = subscriber_pages(tenant=request.tenant, application=chosen_application(request), filters=_filters(request))
-    return csv_response(request, "subscribers.csv", pages)
+    """`?as=ndjson` or CSV."""
+    as_csv = request.GET.get("as") != "ndjson"
+    texts = exported_subscribers(
+        tenant=request.tenant, application=chosen_application(request), filters=_filters(request), as_csv=as_csv
+    )
+    return download(request, *(("subscribers.csv", CSV) if as_csv else ("subscribers.ndjson", NDJSON)), texts)
 
 
 @page("audience.read")
 @require_safe
 def subscriber(request: DashboardRequest, public_id: str) -> HttpResponse:
     person = _people_of(request).access(public_id)
-    context = {"person": person, "attributes": rows_of(person.attributes), **_timeline(person), **_wishes(person)}
+    context = {
+        "person": person,
+        "attributes": rows_of(person.attributes),
+        "aliases": person.aliases.order_by("label"),
+        **_timeline(person),
+        **_wishes(person),
+    }
     return render(request, "dashboard/audience/subscriber.html", context)
 
 
@@ -139,6 +150,7 @@ def edit(request: DashboardRequest, public_id: str) -> HttpResponse:
         "language": person.language,
         "timezone": person.timezone,
         "tags": ", ".join(person.tags),
+        "aliases": "\n".join(f"{one.label}: {one.value}" for one in person.aliases.order_by("label")),
     }
     form = SubscriberForm(request.POST or None, initial=initial)
     form.fields["external_id"].disabled = True
@@ -155,7 +167,12 @@ def _saved(
     """The row as it is now, or None when the form says what is wrong. A line taken away removes its attribute."""
     removed = dict.fromkeys(known.attributes) if known else {}
     try:
-        person = {**form.person(), "attributes": {**removed, **attributes_in(rows)}}
+        gone = {alias.label: None for alias in known.aliases.all()} if known else {}
+        person = {
+            **form.person(),
+            "attributes": {**removed, **attributes_in(rows)},
+            "aliases": {**gone, **form.cleaned_data["aliases"]},
+        }
         saved, _created = upsert_subscriber(
             tenant=request.tenant, application=chosen_application(request), person=person
         )
