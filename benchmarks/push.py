@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,20 +32,20 @@ class NoYardstick(RuntimeError):
 
 @figure("push.apns")
 def apns() -> Iterator[Reading]:
-    with _home() as home, _nghttpd(home) as port:
+    with temporary_home() as home, nghttpd(home) as port:
         limit = _h2load(port)
-        rate = _measured(home, "apns", str(port))
+        rate = measured(home, "apns", str(port))
     yield Reading("push.apns", rate, "pushes/s", {"h2load": rate / limit})
 
 
 @figure("webpush.encrypt")
 def encrypt() -> Iterator[Reading]:
-    with _home() as home:
-        rate, other = _measured(home, "encrypt"), _measured(home, "http_ece")
+    with temporary_home() as home:
+        rate, other = measured(home, "encrypt"), measured(home, "http_ece")
     yield Reading("webpush.encrypt", rate, "pushes/s", {"http_ece": rate / other})
 
 
-def _measured(home: Path, what: str, *arguments: str) -> float:
+def measured(home: Path, what: str, *arguments: str) -> float:
     """Runs benchmarks/push_client.py on its core; it prints one number."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PUSHSAAS_")}
     environment |= {
@@ -60,7 +60,7 @@ def _measured(home: Path, what: str, *arguments: str) -> float:
 
 
 @contextmanager
-def _home() -> Iterator[Path]:
+def temporary_home() -> Iterator[Path]:
     home = Path(tempfile.mkdtemp(prefix="pushsaas-bench-"))
     try:
         yield home
@@ -69,14 +69,17 @@ def _home() -> Iterator[Path]:
 
 
 @contextmanager
-def _nghttpd(home: Path) -> Iterator[int]:
+def nghttpd(home: Path, *, paths: Sequence[str] = ("token",)) -> Iterator[int]:
+    """Answers 200 to pushes to these tokens, on the server's core."""
     from apps.providers.counterparts.authority import Authority
 
     if shutil.which("nghttpd") is None or shutil.which("h2load") is None:
         raise NoYardstick("nghttpd and h2load are needed (Debian: nghttp2-server, nghttp2-client)")
     Authority(home)
-    (home / "root" / _PATH).parent.mkdir(parents=True)
-    (home / "root" / _PATH).touch()
+    folder = (home / "root" / _PATH).parent
+    folder.mkdir(parents=True)
+    for name in paths:
+        (folder / name).touch()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = ["nghttpd", "-d", home / "root", "-a", "127.0.0.1", "-m", "1000", str(port), *[home / "server.pem"] * 2]

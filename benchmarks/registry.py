@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-MODULES = ("benchmarks.fanout", "benchmarks.campaign", "benchmarks.billing", "benchmarks.push", "benchmarks.audience")
+MODULES = (
+    "benchmarks.fanout",
+    "benchmarks.campaign",
+    "benchmarks.billing",
+    "benchmarks.push",
+    "benchmarks.push_pipeline",
+    "benchmarks.audience",
+)
 
 
 @dataclass(frozen=True, slots=True)
