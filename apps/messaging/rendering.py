@@ -22,6 +22,7 @@ from apps.messaging.errors import ContentMissing, ContentTooLarge, Fault, Templa
 from apps.messaging.explaining import explain, misfit, place_of_error, unknown_filter, unknown_variable
 from apps.messaging.languages import choose_language
 from apps.messaging.liquid import Unbounded, lenient_environment, strict_environment
+from apps.messaging.placeholders import Filler, filler_for
 from apps.messaging.variables import needed_attributes, place_of
 from apps.providers.base import Notification
 
@@ -51,15 +52,19 @@ class RenderFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """One field: a template, or a plain text when there is nothing in it to fill."""
+    """One field: a template, or a plain text when there is nothing in it to fill. filler: see placeholders.py."""
 
     field: str
     source: str
     template: BoundTemplate | None
+    filler: Filler | None = None
 
     def render(self, language: str, variables: Mapping[str, Any]) -> str:
         if self.template is None:
             return self.source
+        filled = self.filler(variables) if self.filler is not None else None
+        if filled is not None:
+            return filled
         try:
             text: str = self.template.render(**variables)
         except LiquidError as error:
@@ -199,7 +204,7 @@ def _compile_text(language: str, field: str, source: str, faults: list[Fault]) -
     faults.extend(Fault(language, field, 1, 0, unknown_filter(name)) for name in unknown)
     if not unknown:
         faults.extend(_endless(language, field, source))
-    return _Text(field, source, template)
+    return _Text(field, source, template, filler_for(template))
 
 
 def _endless(language: str, field: str, source: str) -> Iterator[Fault]:

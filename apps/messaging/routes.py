@@ -6,24 +6,20 @@ it. What the network said about each device is kept beside that, and recorded wi
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.conf import settings
-
-from apps.audience.models import REACHABLE, Device
-from apps.audience.preferences import path_for
 from apps.audience.services.device_health import clear_strikes, restore_devices, retire_devices, strike_devices
-from apps.audience.services.devices import MAX_DEVICES, change_address
+from apps.audience.services.devices import change_address
 from apps.core import clock
 from apps.messaging.models import Message
 from apps.messaging.slices import Slice
+from apps.messaging.targets import targets_of
 from apps.providers import fuse
-from apps.providers.base import Endpoint, Needs, Outcome, Push, Result, Scope, Sender
+from apps.providers.base import Outcome, Result, Scope, Sender
 from apps.providers.credentials import open_credentials, pause_credential
 from apps.providers.registry import needs_of, open_provider
 from apps.tenants.scope import tenant_scope
@@ -55,21 +51,12 @@ class Called:
     disbelieved: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """position: of the slice's push that this is a copy of."""
-
-    position: int
-    device_id: int
-    push: Push
-
-
 def call_route(message: Message, made: Slice) -> Called:
     """Opens its own short scope and leaves it before the network is called. Raises what the provider raises."""
     needs = needs_of(made.route)
     with tenant_scope(message.tenant_id):
         sender = _sender_for(message, made.route, has_credentials=bool(needs.fields))
-        targets = _targets(message, made, needs) if needs.reaches == "devices" else None
+        targets = targets_of(message, made, needs) if needs.reaches == "devices" else None
     provider = open_provider(made.route, sender)
     current = sender.credentials[0].id if sender.credentials else ""
     if targets is None:
@@ -110,13 +97,14 @@ def _refused(outcomes: Iterable[tuple[str, Outcome]]) -> dict[str, str]:
     }
 
 
-def combine(push_id: str, outcomes: Collection[Outcome]) -> Outcome:
+def combine(push_id: str, outcomes: Sequence[Outcome]) -> Outcome:
     """One word for a person with several devices: the best that is true of the person."""
-    best = min(outcomes, key=_rank, default=None)
-    if best is None:
+    if not outcomes:
         return Outcome(push_id, Result.REJECTED, Scope.DEVICE, NO_DEVICE)
+    best = outcomes[0] if len(outcomes) == 1 else min(outcomes, key=_rank)
     waits = [outcome.retry_after for outcome in outcomes if outcome.retry_after is not None]
-    return replace(best, push_id=push_id, retry_after=max(waits, default=None) if _rank(best) == _AGAIN else None)
+    wait = max(waits) if waits and _rank(best) == _AGAIN else None
+    return Outcome(push_id, best.result, best.scope, best.reason, wait)
 
 
 _AGAIN = 2
@@ -181,46 +169,3 @@ def _sender_for(message: Message, route: str, *, has_credentials: bool) -> Sende
     application, tenant = message.application, message.tenant
     credentials = open_credentials(tenant=tenant, application=application, provider=route) if has_credentials else ()
     return Sender(tenant.home_region, tenant.pk, application.application_id, credentials)
-
-
-def _targets(message: Message, made: Slice, needs: Needs) -> list[_Target]:
-    devices: dict[int, list[Device]] = defaultdict(list)
-    found = Device.objects.of(message.tenant_id).filter(
-        REACHABLE, application_id=message.application_id, provider=made.route,
-        subscriber_id__in=[delivery.subscriber for delivery in made.ready],
-    )  # fmt: skip
-    for device in found.order_by("-registered_at"):
-        devices[device.subscriber_id].append(device)
-    ttl = _seconds_left(made.expires_at)
-    return [
-        _Target(at, device.pk, _push_for(message, push, device, ttl, needs))
-        for at, (delivery, push) in enumerate(zip(made.ready, made.pushes, strict=True))
-        for device in devices[delivery.subscriber][:MAX_DEVICES]
-    ]
-
-
-def _push_for(message: Message, push: Push, device: Device, ttl: int | None, needs: Needs) -> Push:
-    page = _unsubscribe_url(message.tenant_id, device.subscriber_id) if needs.unsubscribes else ""
-    return replace(push, id=_id_for(push, device), endpoint=_endpoint(device), ttl=ttl, unsubscribe_url=page)
-
-
-def _unsubscribe_url(tenant_id: int, subscriber: int) -> str:
-    """Empty when the installation does not know its own address."""
-    return f"{settings.PUBLIC_URL}{path_for(tenant_id, subscriber)}" if settings.PUBLIC_URL else ""
-
-
-def _id_for(push: Push, device: Device) -> str:
-    """Per device, the same on every attempt: networks and phones tell a repeat by it."""
-    name = f"{push.id}:{device.pk}".encode()
-    return hashlib.blake2b(name, digest_size=16, key=settings.ID_KEY).hexdigest()
-
-
-def _endpoint(device: Device) -> Endpoint:
-    return Endpoint(
-        device.address, device.address_kind, device.environment, device.public_key, device.auth_secret,
-        device.sender_key,
-    )  # fmt: skip
-
-
-def _seconds_left(expires_at: datetime | None) -> int | None:
-    return None if expires_at is None else max(0, int((expires_at - clock.now()).total_seconds()))
