@@ -43,10 +43,20 @@ def targets_of(message: Message, made: Slice, needs: Needs) -> list[Target]:
 def _push_for(message: Message, push: Push, device: Reached, ttl: int | None, needs: Needs) -> Push:
     """Written out: `replace` takes three times as long, and this runs once per push."""
     return Push(
-        _id_for(push, device), push.recipient, push.notification, push.message_id, push.campaign_id, push.sent_at,
-        Endpoint(*device[2:]), ttl, push.urgent, push.collapse_key, push.language,
-        _unsubscribe_url(message.tenant_id, device.subscriber_id) if needs.unsubscribes else "",
-    )  # fmt: skip
+        id=_id_for(push, device),
+        recipient=push.recipient,
+        notification=push.notification,
+        message_id=push.message_id,
+        campaign_id=push.campaign_id,
+        sent_at=push.sent_at,
+        endpoint=Endpoint(*device[2:]),
+        ttl=ttl,
+        urgent=push.urgent,
+        collapse_key=push.collapse_key,
+        language=push.language,
+        unsubscribe_url=_unsubscribe_url(message.tenant_id, device.subscriber_id) if needs.unsubscribes else "",
+        receipt=push.receipt,
+    )
 
 
 def _unsubscribe_url(tenant_id: int, subscriber: int) -> str:
