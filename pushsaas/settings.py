@@ -255,6 +255,18 @@ APNS_URLS = {
 }
 FCM_URL = env.text("FCM_URL", "https://fcm.googleapis.com")
 GOOGLE_TOKEN_URL = env.text("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token")
+#: The phone makers' channels, and where the two with OAuth give their tokens.
+VENDOR_URLS = {
+    "huawei": env.text("HUAWEI_URL", "https://push-api.cloud.huawei.com"),
+    "huawei_token": env.text("HUAWEI_TOKEN_URL", "https://oauth-login.cloud.huawei.com/oauth2/v3/token"),
+    "harmony": env.text("HUAWEI_URL", "https://push-api.cloud.huawei.com"),
+    "honor": env.text("HONOR_URL", "https://push-api.cloud.honor.com"),
+    "honor_token": env.text("HONOR_TOKEN_URL", "https://iam.developer.honor.com/auth/token"),
+    "xiaomi": env.text("XIAOMI_URL", "https://api.xmpush.xiaomi.com"),
+    "oppo": env.text("OPPO_URL", "https://api.push.oppomobile.com"),
+    "vivo": env.text("VIVO_URL", "https://api-push.vivo.com.cn"),
+    "meizu": env.text("MEIZU_URL", "https://server-api-push.meizu.com"),
+}
 
 # --- REST
 REST_FRAMEWORK = {

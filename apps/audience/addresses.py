@@ -21,7 +21,7 @@ _TOKEN = re.compile(r"[!-~]{1,4096}", re.ASCII)
 _INSTALLATION = re.compile(r"[!-~]{0,128}", re.ASCII)
 _PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,15}", re.ASCII)
 _SENDER_KEY = re.compile(r"[0-9A-Za-z_-]{0,40}", re.ASCII)
-#: The network that reaches a platform when the client does not name one.
+#: The network that reaches a platform when the client does not name one. A phone maker's has the platform's name.
 _USUAL = {
     Platform.IOS: "apns",
     Platform.ANDROID: "fcm",
@@ -29,6 +29,8 @@ _USUAL = {
     Platform.UNIFIEDPUSH: "webpush",
     Platform.EMAIL: "email",
 }
+#: Those with installation ids; the others have tokens alone.
+_WITH_FID = {Platform.IOS, Platform.ANDROID}
 MAX_MAILBOX = 254
 
 
@@ -50,14 +52,15 @@ class DeviceIn:
 def read_device(given: DeviceIn) -> dict[str, str]:
     """Column -> value. Raises DeviceInvalid naming the field, AddressRefused for an endpoint that is not public."""
     platform = _one_of("platform", given.platform, Platform.values)
-    provider = _matching("provider", given.provider or _USUAL[Platform(platform)], _PROVIDER)
+    provider = _matching("provider", given.provider or _USUAL.get(Platform(platform), platform), _PROVIDER)
     is_url = platform in {Platform.WEB, Platform.UNIFIEDPUSH}
     if is_url:
         kinds, address = [AddressKind.URL], _read_endpoint(given)
     elif platform == Platform.EMAIL:
         kinds, address = [AddressKind.MAILBOX], _read_mailbox(given.address)
     else:
-        kinds, address = [AddressKind.TOKEN, AddressKind.FID], _matching("address", given.address, _TOKEN)
+        kinds, address = [AddressKind.TOKEN], _matching("address", given.address, _TOKEN)
+        kinds += [AddressKind.FID] if platform in _WITH_FID else []
     return {
         "platform": platform,
         "provider": provider,

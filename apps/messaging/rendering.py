@@ -1,8 +1,8 @@
 """Content per language, compiled once and rendered per person. Pure: no database, no network, no clock.
 
-A content is `{language: {title, body, image_url, url, data}}`. Every text in it is a Liquid template that sees
-`subscriber`, `campaign` and `variables`. A variable a person lacks is that person's error unless the author gave a
-default; nothing is ever sent half-filled.
+A content is `{language: {title, body, image_url, url, data, purpose}}`. Every text but the purpose is a Liquid template
+that sees `subscriber`, `campaign` and `variables`. A variable a person lacks is that person's error unless the author
+gave a default; nothing is ever sent half-filled.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from apps.providers.base import Notification
 Content = Mapping[str, Mapping[str, Any]]
 
 TEXTS = ("title", "body", "image_url", "url")
+#: What a message is for, to networks that ask; empty: what its origin says.
+PURPOSES = ("", "marketing", "service")
 ROOTS = frozenset({"subscriber", "campaign", "variables"})
 _LIMITS = {"title": 1_000, "body": 8_000, "image_url": 2_000, "url": 2_000}
 _DATA_LIMIT = 4_000
@@ -80,6 +82,7 @@ class _Variant:
     language: str
     texts: tuple[_Text, ...]
     data: tuple[tuple[str, _Text | Any], ...]
+    purpose: str
 
     def render(self, variables: Mapping[str, Any]) -> Notification:
         started = perf_counter()
@@ -99,7 +102,7 @@ class _Variant:
             name: value.render(self.language, variables) if isinstance(value, _Text) else value
             for name, value in self.data
         }
-        return Notification(**shown, data=data)
+        return Notification(**shown, data=data, purpose=self.purpose)
 
     def _refuse_if_slow(self, variables: Mapping[str, Any]) -> None:
         """Once more, by this thread's own clock: the wall clock of a busy machine would refuse people at random.
@@ -185,7 +188,10 @@ def _compile_variant(language: str, fields: Mapping[str, Any], faults: list[Faul
         (name, _compile_text(language, f"data.{name}", value, faults) if isinstance(value, str) else value)
         for name, value in data.items()
     )
-    return _Variant(language, tuple(texts), values)
+    purpose = str(fields.get("purpose") or "")
+    if purpose not in PURPOSES:
+        faults.append(Fault(language, "purpose", 1, 0, _("is neither marketing nor service")))
+    return _Variant(language, tuple(texts), values, purpose)
 
 
 def _compile_text(language: str, field: str, source: str, faults: list[Fault]) -> _Text:

@@ -37,13 +37,18 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What one recipient sees, rendered. data: extra members for the app; values are JSON."""
+    """What one recipient sees, rendered. data: extra members for the app; values are JSON.
+
+    purpose: "marketing" or "service", for networks that treat them differently; empty: as its origin says (a campaign's
+    is marketing).
+    """
 
     title: str
     body: str
     image_url: str = ""
     url: str = ""
     data: dict[str, Any] | None = None
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)

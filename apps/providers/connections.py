@@ -148,6 +148,8 @@ def _client(lane: Lane) -> Client:
     if lane.address:
         place = read_url(lane.origin)
         builder = builder.http2(True).resolve(place.host, lane.address, place.port)
+    elif lane.negotiates:
+        builder = builder.http2(True)
     else:
         # Told beforehand that it is HTTP/2, the library opens one connection after a GOAWAY and not one per request.
         builder = builder.http2_prior_knowledge()

@@ -43,6 +43,7 @@ class Lane:
 
     owner: whose credential is in them; lanes of different owners share nothing. address: the checked address to connect
     to, for origins that others gave us; those may also speak HTTP/1.1, and of a body no more is read than we keep.
+    negotiates: the network may also speak HTTP/1.1, then every stream is a connection.
     connections: HTTP/2 connections. streams: requests under way on each, to be below what the network advertises.
     timeout: seconds per request, more than connecting may take.
     unproven: when given, on a fresh connection one request goes alone until an answer below 500 comes that is none of
@@ -53,6 +54,7 @@ class Lane:
     owner: str
     origin: str
     address: str = ""
+    negotiates: bool = False
     connections: int = 1
     streams: int = 100
     timeout: float = 20.0

@@ -23,9 +23,16 @@ _BUILT_IN: Mapping[str, str] = {
     "console": "apps.providers.console:ConsoleProvider",
     "email": "apps.providers.email.provider:EmailProvider",
     "fcm": "apps.providers.fcm.provider:FcmProvider",
+    "harmony": "apps.providers.vendors.harmony:HarmonyProvider",
+    "honor": "apps.providers.vendors.honor:HonorProvider",
+    "huawei": "apps.providers.vendors.huawei:HuaweiProvider",
+    "meizu": "apps.providers.vendors.meizu:MeizuProvider",
+    "oppo": "apps.providers.vendors.oppo:OppoProvider",
     "realtime": "apps.providers.realtime:RealtimeProvider",
+    "vivo": "apps.providers.vendors.vivo:VivoProvider",
     "webhook": "apps.providers.webhook:WebhookProvider",
     "webpush": "apps.providers.webpush.provider:WebPushProvider",
+    "xiaomi": "apps.providers.vendors.xiaomi:XiaomiProvider",
 }
 
 

@@ -28,6 +28,14 @@ class TokenUnavailable(Exception):
     """No usable token, and whoever is making one is not done in time."""
 
 
+class TokenRefused(Exception):
+    """The network does not give a token. is_final: it said no, as opposed to nothing."""
+
+    def __init__(self, reason: str, *, is_final: bool) -> None:
+        super().__init__(reason)
+        self.reason, self.is_final = reason, is_final
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """text: goes into a header. issued_at, expires_at: when it was made and when the network stops taking it."""

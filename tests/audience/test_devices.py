@@ -25,6 +25,7 @@ from apps.audience.services.device_health import (
 from apps.audience.services.devices import MAX_DEVICES, change_address, move_device, register_device
 from apps.core.egress import AddressRefused
 from apps.core.errors import HouseError
+from apps.providers.registry import needs_of, provider_names
 from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import tenant_scope
 
@@ -54,6 +55,14 @@ def test_a_registration_makes_the_person_and_the_device(scope: Tenant, applicati
     assert is_new
     assert (device.subscriber.external_id, device.provider, device.address_kind) == ("ann", "apns", "token")
     assert (device.environment, device.registered_at) == ("production", NOW)
+
+
+@pytest.mark.parametrize("maker", ["huawei", "harmony", "honor", "xiaomi", "oppo", "vivo", "meizu"])
+def test_a_phone_is_reached_by_its_makers_route(scope: Tenant, application: Application, maker: str) -> None:
+    device = _register(scope, application, DeviceIn(maker, "a1b2c3"))
+    assert (device.platform, device.provider, device.address_kind) == (maker, maker, "token")
+    assert maker in provider_names()
+    assert needs_of(maker).platforms == (maker,)
 
 
 def test_a_repeated_registration_is_the_same_device_and_proves_that_it_lives(
@@ -123,6 +132,7 @@ def test_of_too_many_devices_the_oldest_retire(
         (DeviceIn("ios", "a\nb"), "address"),
         (DeviceIn("ios", "x" * 4_097), "address"),
         (DeviceIn("ios", "\u00e9"), "address"),
+        (DeviceIn("huawei", "token", address_kind="fid"), "address_kind"),
         (replace(PHONE, address_kind="url"), "address_kind"),
         (replace(PHONE, environment="staging"), "environment"),
         (replace(PHONE, provider="../apns"), "provider"),

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from apps.api.base import BodySerializer
 from apps.messaging.models import Delivery, Message
 from apps.messaging.queries import filtered_deliveries
+from apps.messaging.rendering import PURPOSES
 from apps.messaging.states import Counts, DeliveryState, UnknownPolicy
 from apps.tenants.models import TenantQuerySet
 
@@ -27,6 +28,10 @@ class VariantBody(BodySerializer):
     data = serializers.DictField(  # type: ignore[assignment]  # a field, not the serializer's own property
         child=serializers.JSONField(), required=False, help_text="For the app; its texts are templates too."
     )
+    purpose = serializers.ChoiceField(
+        choices=PURPOSES, required=False,
+        help_text="For phone makers in China, who ask. Without it campaigns are marketing, the rest service.",
+    )  # fmt: skip
 
 
 def content_field(**options: Any) -> serializers.DictField:

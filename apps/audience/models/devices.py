@@ -18,6 +18,13 @@ class Platform(models.TextChoices):
     WEB = "web"
     UNIFIEDPUSH = "unifiedpush"
     EMAIL = "email"
+    HUAWEI = "huawei"
+    HARMONY = "harmony"
+    HONOR = "honor"
+    XIAOMI = "xiaomi"
+    OPPO = "oppo"
+    VIVO = "vivo"
+    MEIZU = "meizu"
 
 
 class AddressKind(models.TextChoices):

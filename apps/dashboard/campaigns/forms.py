@@ -28,6 +28,13 @@ _ROUTES = {
     "webpush": _("Browsers (Web Push)"),
     "fcm": _("Android and others (FCM)"),
     "apns": _("Apple devices (APNs)"),
+    "huawei": _("Huawei phones with Android"),
+    "harmony": _("Huawei phones with HarmonyOS"),
+    "honor": _("Honor phones"),
+    "xiaomi": _("Xiaomi phones"),
+    "oppo": _("OPPO phones"),
+    "vivo": _("vivo phones"),
+    "meizu": _("Meizu phones"),
     "webhook": _("Your server (webhook)"),
     "console": _("Log of the server (for trying out)"),
 }

@@ -25,6 +25,11 @@ else:  # at run time the class takes no parameter
 
 PREFIX = "words"
 _MOST = 50
+_PURPOSES = [
+    ("", _("As usual: a campaign is marketing")),
+    ("marketing", _("Marketing: news, offers, recommendations")),
+    ("service", _("Service: orders, accounts, what the person asked for")),
+]
 
 
 class VariantForm(forms.Form):
@@ -43,6 +48,10 @@ class VariantForm(forms.Form):
     )
     url = forms.CharField(label=_("Link"), max_length=2_000, required=False, help_text=_("Where a tap leads."))
     image_url = forms.CharField(label=_("Image address"), max_length=2_000, required=False)
+    purpose = forms.ChoiceField(
+        label=_("Purpose"), choices=_PURPOSES, required=False,
+        help_text=_("Phone makers in China deliver marketing more slowly, and count it."),
+    )  # fmt: skip
 
     @property
     def name(self) -> str:
@@ -83,7 +92,7 @@ class BaseVariants(_FormSet):
 
 
 def _filled(cleaned: dict[str, Any]) -> dict[str, Any]:
-    return {name: cleaned[name] for name in ("title", "body", "url", "image_url") if cleaned.get(name)}
+    return {name: cleaned[name] for name in ("title", "body", "url", "image_url", "purpose") if cleaned.get(name)}
 
 
 _Variants: Any = formset_factory(

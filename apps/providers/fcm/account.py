@@ -21,7 +21,7 @@ from apps.providers.answers import json_object
 from apps.providers.exchanges import Lane, Reply, Request
 from apps.providers.http import exchange
 from apps.providers.jwt import sign_rs256
-from apps.providers.tokens import Token, TokenPolicy
+from apps.providers.tokens import Token, TokenPolicy, TokenRefused
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -36,14 +36,6 @@ _KEY_ID = re.compile(r"[0-9a-f]{20,64}")
 
 class AccountInvalid(ValueError):
     """This is no service account file of a Firebase project."""
-
-
-class TokenRefused(Exception):
-    """Google does not give a token. is_final: it said no, as opposed to nothing."""
-
-    def __init__(self, reason: str, *, is_final: bool) -> None:
-        super().__init__(reason)
-        self.reason, self.is_final = reason, is_final
 
 
 @dataclass(frozen=True, slots=True)

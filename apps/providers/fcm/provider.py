@@ -15,12 +15,12 @@ from apps.core import clock
 from apps.providers.base import CredentialField, Endpoint, Needs, Notification, Outcome, Push, Result, Scope, Sender
 from apps.providers.errors import CredentialInvalid, NetworkSilent
 from apps.providers.exchanges import Lane, Request
-from apps.providers.fcm.account import POLICY, AccountInvalid, ServiceAccount, TokenRefused, fetch_token, read_account
+from apps.providers.fcm.account import POLICY, AccountInvalid, ServiceAccount, fetch_token, read_account
 from apps.providers.fcm.answers import UNAUTHENTICATED, outcome_of
 from apps.providers.fcm.requests import request_for
 from apps.providers.http import exchange
 from apps.providers.pacing import Pace
-from apps.providers.tokens import Token, TokenUnavailable, shared_token
+from apps.providers.tokens import Token, TokenRefused, TokenUnavailable, shared_token
 
 #: Messages a second that Google allows a project unless it has raised the limit (600,000 a minute).
 PER_SECOND = 10_000.0
