@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("audience", "0006_mailboxes"),
+        ("audience", "0007_aliases_and_formats"),
     ]
 
     operations = [
