@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Coroutine, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from apps.realtime import keys
 from apps.realtime.closings import close_spread
 from apps.realtime.history import LogState, Range, missed_since
 from apps.realtime.hub import MAX_WAITING, LiveChannel
@@ -47,21 +45,11 @@ class Continuity:
         self._repairs: dict[LiveChannel, asyncio.Task[None]] = {}
         self._leaving: dict[str, Connection] = {}
         self._closer: asyncio.Task[None] | None = None
-        #: Names the life of what Valkey holds; another one after it was emptied.
-        self._store = b""
         self.repaired = self.lost = 0
-
-    async def start(self) -> None:
-        """Raises LinkLost, CommandFailed."""
-        self._store = await self._store_name()
 
     def stop(self) -> None:
         for task in list(self._tasks):
             task.cancel()
-
-    async def _store_name(self) -> bytes:
-        fresh = secrets.token_hex(8).encode()
-        return await self._engine.lines.call("SET", keys.STORE, fresh, "NX", "GET") or fresh
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -83,12 +71,17 @@ class Continuity:
 
     async def _repair(self, channel: LiveChannel) -> None:
         channel.hold()
-        state = await self._read(channel)
-        missing = _missing(channel, state)
-        if missing is None and _may_be_under_way(channel, state):
-            await asyncio.sleep(_LANDING)
+        has_waited = False
+        while True:
+            known = len(channel.held)
             state = await self._read(channel)
             missing = _missing(channel, state)
+            if missing is None and not has_waited and _may_be_under_way(channel, state):
+                has_waited = True
+                await asyncio.sleep(_LANDING)
+            elif missing is not None or not _has_strangers(channel.held[known:], state):
+                break
+            # Else what came during the read may be of a log that has begun since.
         del self._repairs[channel]  # what is handed over now may show the next gap
         if missing is not None:
             self.repaired += bool(missing)
@@ -105,10 +98,7 @@ class Continuity:
         while True:
             try:
                 return await self._engine.logs.read(
-                    channel.application_id,
-                    channel.name,
-                    Range(since, None, MAX_WAITING),
-                    begin=bool(channel.positioned),
+                    channel.application_id, channel.name, Range(since, None, MAX_WAITING), begin=True
                 )
             except (LinkLost, CommandFailed):
                 await asyncio.sleep(_RETRY)
@@ -135,25 +125,17 @@ class Continuity:
         self._spawn(self._check_everything())
 
     async def _check_everything(self) -> None:
+        # What was asked before the topics were confirmed may have been answered before the last publication.
+        self._engine.logs.forget()
+        if self._repairs:
+            await asyncio.wait(self._repairs.values())
         while True:
             try:
-                await self._check_store()
                 await self._check(list(self._engine.hub.channels.values()))
             except (LinkLost, CommandFailed):
                 await asyncio.sleep(_RETRY)
             else:
                 return
-
-    async def _check_store(self) -> None:
-        """Whether Valkey still is what it was. An emptied one cannot say what a channel without a log has lost."""
-        store = await self._store_name()
-        if store == self._store:
-            return
-        log.warning("continuity.store_replaced")
-        for channel in list(self._engine.hub.channels.values()):
-            if channel.mark == NOWHERE:
-                self._send_away(channel, channel.start_over(NOWHERE))
-        self._store = store
 
     async def tick(self) -> None:
         """Compares channels that have long been silent. Raises LinkLost, CommandFailed."""
@@ -163,9 +145,7 @@ class Continuity:
     async def _check(self, channels: Sequence[LiveChannel]) -> None:
         for start in range(0, len(channels), _BATCH):
             batch = [each for each in channels[start : start + _BATCH] if _has_log(each)]
-            reads = (
-                self._engine.logs.read(each.application_id, each.name, begin=bool(each.positioned)) for each in batch
-            )
+            reads = (self._engine.logs.read(each.application_id, each.name, begin=True) for each in batch)
             for channel, state in zip(batch, await asyncio.gather(*reads), strict=True):
                 channel.heard_at = time.monotonic()
                 if missed_since(channel.mark or state.mark, state) != []:
@@ -183,10 +163,15 @@ def _missing(channel: LiveChannel, state: LogState) -> list[Publication] | None:
     newest = max((each.mark for each in known.values()), key=lambda mark: mark.position.offset, default=state.mark)
     if newest.position.offset < state.mark.position.offset:
         newest = state.mark
-    if any(each.mark.position.epoch != state.mark.position.epoch for each in held):
+    if _has_strangers(held, state):
         return None
     together = LogState(newest, [known[offset] for offset in sorted(known)])
     return missed_since(channel.mark or state.mark, together)
+
+
+def _has_strangers(publications: Sequence[Publication], state: LogState) -> bool:
+    epoch = state.mark.position.epoch
+    return any(each.position is not None and each.position.epoch != epoch for each in publications)
 
 
 def _may_be_under_way(channel: LiveChannel, state: LogState) -> bool:

@@ -73,7 +73,6 @@ class Engine:
         await self.membership.start()
         await self.broker.start()
         await asyncio.shield(self.broker.subscribe(_REGISTRY_CHANGED))
-        await self.continuity.start()
         await self.probe.start()
         self.upkeep.start()
 

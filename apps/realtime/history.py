@@ -15,7 +15,7 @@ from apps.realtime.protocol.frames import frame
 from apps.realtime.protocol.publications import Mark, Position, Publication, unpacked, with_position
 
 #: How long an epoch outlives the last who asked for it while nothing is published, in seconds.
-IDLE_TTL = 24 * 3_600
+IDLE_TTL = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ class ChannelLogs:
     async def read(
         self, application_id: str, channel: str, wanted: Range | None = None, *, begin: bool = False
     ) -> LogState:
-        """begin: gives the channel an epoch if it has none yet. Raises LinkLost, CommandFailed.
+        """begin: gives the channel an epoch if it has none yet, so that a log lost later shows. Raises LinkLost,
+        CommandFailed.
 
         May answer with a read that another caller has just started: what was published since is not in it.
         """
@@ -90,12 +91,17 @@ class ChannelLogs:
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # its callers may have gone
         return await asyncio.shield(task)
 
+    def forget(self) -> None:
+        """Nobody from now on gets the answer of a read that is under way."""
+        self._reading.clear()
+
     async def _read_alone(self, application_id: str, channel: str, wanted: Range | None, begin: bool) -> LogState:
         try:
             return await self._read(application_id, channel, wanted, begin)
         finally:
             # Before anybody sees the answer: who finds it too old must get another one.
-            del self._reading[(application_id, channel, wanted, begin)]
+            if self._reading.get((application_id, channel, wanted, begin)) is asyncio.current_task():
+                del self._reading[(application_id, channel, wanted, begin)]
 
     async def _read(self, application_id: str, channel: str, wanted: Range | None, begin: bool) -> LogState:
         start, end, limit = ("", "", 0) if wanted is None else (wanted.start, wanted.end, wanted.limit)

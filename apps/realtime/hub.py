@@ -169,7 +169,10 @@ class LiveChannel:
         self.deliver([*missing, *held])
 
     def start_over(self, mark: Mark) -> list[Hashable]:
-        """The gap stays: everybody goes on at `mark`. Positioned subscribers are told; answers who else has lost."""
+        """The gap stays: everybody goes on at `mark`. Positioned subscribers are told; answers who else has lost.
+
+        What is held of another epoch is part of the gap.
+        """
         held, self._held = self._held or [], None
         self._move_to(mark)
         for missed in self.waiting.values():
@@ -180,7 +183,7 @@ class LiveChannel:
             if stands is None or stands.epoch != mark.position.epoch or stands.offset < mark.position.offset:
                 self.ahead.pop(subscriber, None)
                 _write_to((write,), told)
-        self.deliver(held)
+        self.deliver([each for each in held if each.position is None or each.position.epoch == mark.position.epoch])
         return list(self.writes)
 
     def _move_to(self, mark: Mark) -> None:

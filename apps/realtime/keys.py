@@ -16,8 +16,6 @@ NODES = "rt:nodes"
 ALLOWANCE_ASKS = "rt:allow:asks"
 #: Partitions in which something waits for the application's webhooks: `tenant:application:number`.
 HOOKS_WAITING = "rt:hooks:waiting"
-#: Set once and never changed: another value means that Valkey was emptied.
-STORE = "rt:store"
 
 
 def usage_told(hour: int) -> str:

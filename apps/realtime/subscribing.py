@@ -154,7 +154,7 @@ async def _standing(connection: Connection, channel: LiveChannel) -> LogState | 
     """Read by the first subscriber here, so that a later gap shows; by all of a cache channel. Others: None."""
     if channel.name.startswith("#") or (channel.mark is not None and not channel.kind.is_cached):
         return None
-    state = await connection.engine.logs.read(channel.application_id, channel.name)
+    state = await connection.engine.logs.read(channel.application_id, channel.name, begin=True)
     channel.stands_at(state.mark)
     return state
 

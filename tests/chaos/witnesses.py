@@ -42,17 +42,43 @@ def faults_in(notes: Sequence[Note]) -> list[str]:
     return faults + ([skipped] if skipped else [])
 
 
-class Witness:
+class Notes:
+    """What one client has heard, channel by channel. positions: where it stands, as the server says it."""
+
+    def __init__(self) -> None:
+        self.notes: dict[str, list[Note]] = defaultdict(list)
+        self.positions: dict[str, Any] = {}
+
+    def hear(self, message: dict[str, Any]) -> None:
+        event, channel = message["event"], message.get("channel", "")
+        if "epoch" in message:
+            self.positions[channel] = {name: message[name] for name in ("epoch", "offset", "message_id")}
+        begins = event == "pusher_internal:subscription_succeeded"
+        if event == "pusher:messages_lost" or (begins and not message.get("recovered")):
+            self.notes[channel].append(GAP)
+        elif event == "n":
+            self.notes[channel].append(int(message["data"]))
+
+    def closed(self, code: int | None) -> None:
+        """Of a plain client's connection."""
+        if code is not None and 4200 <= code < 4300:
+            for notes in self.notes.values():
+                notes.append(SENT_AWAY)
+
+    def last(self, channel: str) -> Note | None:
+        return next((note for note in reversed(self.notes[channel]) if isinstance(note, int)), None)
+
+
+class Witness(Notes):
     """Stays on its channels whatever happens, on any of the gateways. has_positions: resumes, not starts over."""
 
     def __init__(
         self, ports: Sequence[int], key: str, channels: Sequence[str], seed: int, *, has_positions: bool
     ) -> None:
+        super().__init__()
         self._ports, self._key, self._channels, self._random = ports, key, channels, random.Random(seed)
         self._has_positions = has_positions
-        self._positions: dict[str, Any] = {}
         self._connection: ClientConnection | None = None
-        self.notes: dict[str, list[Note]] = defaultdict(list)
         self.connections = 0
 
     def cut(self) -> None:
@@ -75,24 +101,10 @@ class Witness:
         for channel in self._channels:
             fields: dict[str, Any] = {"channel": channel}
             if self._has_positions:
-                fields["position"] = self._positions.get(channel, True)
+                fields["position"] = self.positions.get(channel, True)
             await connection.send(json.dumps({"event": "pusher:subscribe", "data": fields}))
         with suppress(ConnectionClosedError):  # any code but 1000 and 1001 ends the iteration like this
             async for text in connection:
-                self._note(json.loads(text))
-        if not self._has_positions and connection.close_code is not None and 4200 <= connection.close_code < 4300:
-            for notes in self.notes.values():
-                notes.append(SENT_AWAY)
-
-    def _note(self, message: dict[str, Any]) -> None:
-        event, channel = message["event"], message.get("channel", "")
-        if "epoch" in message:
-            self._positions[channel] = {name: message[name] for name in ("epoch", "offset", "message_id")}
-        begins = event == "pusher_internal:subscription_succeeded"
-        if event == "pusher:messages_lost" or (begins and not message.get("recovered")):
-            self.notes[channel].append(GAP)
-        elif event == "n":
-            self.notes[channel].append(int(message["data"]))
-
-    def last(self, channel: str) -> Note | None:
-        return next((note for note in reversed(self.notes[channel]) if isinstance(note, int)), None)
+                self.hear(json.loads(text))
+        if not self._has_positions:
+            self.closed(connection.close_code)
