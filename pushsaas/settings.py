@@ -31,6 +31,7 @@ VALKEY_URLS = {HOME_REGION: env.valkey_url()}
 PROCESS_ROLE = env.text("ROLE", "manage")
 
 INSTALLED_APPS = [
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",

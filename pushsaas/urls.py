@@ -2,7 +2,10 @@
 
 from django.urls import include, path
 
+from apps.operations.admin import operator_site
+
 urlpatterns = [
+    path("operator/", operator_site.urls),
     path("api/", include("apps.api.urls")),
     path("", include("apps.api.client.urls")),
     path("", include("apps.operations.urls")),

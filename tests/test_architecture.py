@@ -46,6 +46,7 @@ ACROSS_TENANTS = {
     "apps/messaging/reconciling.py": 1,
     "apps/messaging/services/receipts.py": 1,
     "apps/messaging/upkeep.py": 2,
+    "apps/operations/admin/base.py": 1,
     "apps/operations/management/commands/check_billing.py": 1,
     "apps/tenants/queries.py": 5,
     "apps/tenants/services/invitations.py": 1,

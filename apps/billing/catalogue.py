@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.db import transaction
+
 from apps.billing.errors import UnknownPlan
 from apps.billing.meters import CAMPAIGN_SENDS, CONNECTIONS_PEAK, MESSAGES_DELIVERED, MESSAGES_PUBLISHED
 from apps.billing.models import Plan, PlanVersion
-from apps.billing.pricing import Charge, Terms
+from apps.billing.pricing import BadTerms, Charge, Terms
 
 FREE = "free"
 PAY_AS_YOU_GO = "pay-as-you-go"
@@ -54,3 +56,17 @@ def current_version(code: str) -> PlanVersion:
         [PlanVersion(plan=plan, number=1, terms_json=terms.to_json())], ignore_conflicts=True
     )
     return PlanVersion.objects.select_related("plan").get(plan=plan, number=1)
+
+
+@transaction.atomic
+def publish_version(*, plan: Plan, terms: Terms) -> PlanVersion:
+    """The plan's terms from now on, for who gets it from now on; earlier versions stay as they were agreed.
+
+    Raises BadTerms.
+    """
+    for problem in terms.problems():
+        raise BadTerms(problem)
+    Plan.objects.select_for_update().get(pk=plan.pk)  # two operators at once must not draw one number
+    newest = PlanVersion.objects.filter(plan=plan).order_by("-number").first()
+    number = newest.number + 1 if newest else 1
+    return PlanVersion.objects.create(plan=plan, number=number, terms_json=terms.to_json())

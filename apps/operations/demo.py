@@ -16,11 +16,13 @@ from django.db import transaction
 
 from apps.accounts.models import User
 from apps.operations import demo_content
+from apps.operations.operators import make_operator
 from apps.operations.provisioning import provision_tenant
 from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import tenant_scope
 
 EMAIL = "demo@example.com"
+OPERATOR = "operator@example.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Demo:
     key: str
     secret: str
     api_key: str
+    operator_password: str = ""
 
 
 def _file() -> Path:
@@ -56,7 +59,8 @@ def _make() -> Demo:
     with tenant_scope(Tenant.number_of(made.tenant_id)):
         application = Application.objects.select_related("tenant").get(application_id=made.application_id)
         demo_content.fill(tenant=application.tenant, application=application)
-    return Demo(EMAIL, password, made.application_id, made.key, made.secret, made.api_key)
+    operator = make_operator(email=OPERATOR, name="Demo Operator")
+    return Demo(EMAIL, password, made.application_id, made.key, made.secret, made.api_key, operator.password)
 
 
 def _remember(demo: Demo) -> None:
@@ -76,5 +80,13 @@ def greeting(url: str) -> list[str]:
         f"application  id {demo.application_id}  key {demo.key}  secret {demo.secret}",
         f"API key      {demo.api_key}",
         f"REST API     {url}/api/docs",
+        *_operator(demo, url),
         "stop         Ctrl-C",
     ]
+
+
+def _operator(demo: Demo, url: str) -> list[str]:
+    """Nothing for a home that an older release made."""
+    if not demo.operator_password:
+        return []
+    return [f"operator     {url}/operator/  as {OPERATOR}  password {demo.operator_password}"]

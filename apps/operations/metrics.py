@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -37,17 +38,27 @@ def measure() -> None:
     valkey.connect(settings.HOME_REGION).set(_KEY, document, ex=3600)
 
 
+def measured() -> dict[str, float]:
+    """The figures that the worker left last, by name. Empty when Valkey is away or nothing was measured."""
+    document = _left()
+    return document["gauges"] if document else {}
+
+
+def _left() -> Any:
+    try:
+        stored: Any = valkey.connect(settings.HOME_REGION).get(_KEY)
+    except redis.RedisError:
+        return None
+    return json.loads(stored) if stored is not None else None
+
+
 class _WorkerGauges(Collector):
     """A collector: what `measure` left, and how old it is. Nothing when Valkey is away (alert on absence)."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        try:
-            stored = valkey.connect(settings.HOME_REGION).get(_KEY)
-        except redis.RedisError:
+        document = _left()
+        if document is None:
             return
-        if stored is None:
-            return
-        document = json.loads(stored)
         age = max(0.0, time.time() - document["at"])
         yield GaugeMetricFamily("pushsaas_canary_age_seconds", "Since the worker last measured.", age)
         for name, value in document["gauges"].items():

@@ -79,3 +79,39 @@ class TenantPolicy(Operation):
 
     def describe(self) -> str:
         return f"Row-level security on {self.table}"
+
+
+class OperatorReads(Operation):
+    """Lets the operators' role read a table: every tenant's rows of one with a policy, else just the table."""
+
+    reduces_to_sql = True
+    reversible = True
+
+    def __init__(self, *tables: str, bound: bool = True) -> None:
+        self.tables, self.bound = tables, bound
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return type(self).__name__, list(self.tables), {} if self.bound else {"bound": False}
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Policies are not part of Django's model state."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
+        for table in self.tables:
+            schema_editor.execute(f'GRANT SELECT ON "{table}" TO pushsaas_operator')
+            if self.bound:
+                schema_editor.execute(
+                    f'CREATE POLICY operator_reads ON "{table}" FOR SELECT TO pushsaas_operator USING (true)'
+                )
+
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
+        for table in self.tables:
+            schema_editor.execute(f'DROP POLICY IF EXISTS operator_reads ON "{table}"')
+            schema_editor.execute(f'REVOKE SELECT ON "{table}" FROM pushsaas_operator')  # noqa: S608  (our own names)
+
+    def describe(self) -> str:
+        return f"Operators read {', '.join(self.tables)}"

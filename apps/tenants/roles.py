@@ -5,6 +5,7 @@
 | pushsaas_owner | owns the tables and migrates; FORCE binds it to the policies too |
 | pushsaas_app, pushsaas_worker | serve; bound by every policy |
 | pushsaas_registry, pushsaas_dispatch | cannot log in; borrowed by `all_tenants()` |
+| pushsaas_operator | cannot log in; borrowed by the operators' pages, reads what they show and changes nothing |
 | pushsaas_maintenance | bypasses the policies: dumps, backfills, checks. Never serves |
 """
 
@@ -20,6 +21,7 @@ LOGIN_ROLES = ("pushsaas_owner", "pushsaas_app", "pushsaas_worker", "pushsaas_ma
 _BORROWED_BY = {
     "pushsaas_registry": ("pushsaas_app", "pushsaas_worker", "pushsaas_dispatch"),
     "pushsaas_dispatch": ("pushsaas_worker",),
+    "pushsaas_operator": ("pushsaas_app",),
 }
 
 
@@ -64,7 +66,7 @@ def grant_defaults(admin: psycopg.Connection[tuple[object, ...]]) -> None:
     admin.execute("ALTER SCHEMA public OWNER TO pushsaas_owner")
     admin.execute(
         "GRANT USAGE ON SCHEMA public TO pushsaas_app, pushsaas_worker, pushsaas_registry, pushsaas_dispatch, "
-        "pushsaas_maintenance"
+        "pushsaas_operator, pushsaas_maintenance"
     )
     for kind, rights in (("TABLES", "SELECT, INSERT, UPDATE, DELETE"), ("SEQUENCES", "USAGE, SELECT")):
         admin.execute(

@@ -25,10 +25,12 @@ class CrossTenantRole(StrEnum):
 
     REGISTRY reads what identifies a caller before a tenant is known: tenants, applications, keys, memberships.
     DISPATCH claims due work of all tenants; only the worker's login may borrow it.
+    OPERATOR reads what the operators' pages show: plans, bills, books, usage, audit. It changes nothing.
     """
 
     REGISTRY = "pushsaas_registry"
     DISPATCH = "pushsaas_dispatch"
+    OPERATOR = "pushsaas_operator"
 
 
 class ScopeError(RuntimeError):

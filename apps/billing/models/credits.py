@@ -87,6 +87,9 @@ class Coupon(PublicIdModel, TenantOwned):
             ),
         ]
 
+    def __str__(self) -> str:
+        return self.name
+
     def discount(self, *, used: object = 0) -> Discount:
         """used: what earlier invoices took of a credit."""
         value = self.value - used if self.kind == DiscountKind.CREDIT else self.value  # type: ignore[operator]

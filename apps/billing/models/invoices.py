@@ -100,6 +100,9 @@ class Invoice(PublicIdModel, TenantOwned, TimestampedModel):
             ),
         ]
 
+    def __str__(self) -> str:
+        return self.label or self.public_id
+
     @property
     def label(self) -> str:
         """The number people see, empty for a draft."""

@@ -76,6 +76,17 @@ def add_coupon(
     )
 
 
+def end_coupon(*, tenant: Tenant, coupon: Coupon) -> Coupon:
+    """From now on no cycle that ends gets it; what it gave stays. Raises BadCredit when it has ended."""
+    now = clock.now()
+    locked = Coupon.objects.of(tenant).filter(pk=coupon.pk).select_for_update().get()
+    if locked.ends_at is not None and locked.ends_at <= now:
+        raise BadCredit
+    locked.ends_at = now
+    locked.save(update_fields=["ends_at"])
+    return locked
+
+
 def discounts_for(*, tenant: Tenant, currency: str, ends_at: datetime) -> list[Discount]:
     """What comes off a cycle that ends then, in order of creation. A credit that is used up is left out."""
     used = dict(
