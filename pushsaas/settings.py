@@ -344,6 +344,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "webhooks.tidy": {"task": "webhooks.tidy", "schedule": 60.0, "options": {"expires": 60}},
     "operations.measure": {"task": "operations.measure", "schedule": 5.0, "options": {"expires": 5}},
     "audience.wake_imports": {"task": "audience.wake_imports", "schedule": 10.0, "options": {"expires": 10}},
+    "audience.take_socket_events": {
+        "task": "audience.take_socket_events",
+        "schedule": 2.0,
+        "options": {"expires": 2},
+    },
     "audience.forget_old_events": {
         "task": "audience.forget_old_events",
         "schedule": 900.0,

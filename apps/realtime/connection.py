@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from apps.realtime import subscribing, watching
+from apps.realtime import behaviour, subscribing, watching
 from apps.realtime.applications import LiveApplication, TokenBucket
 from apps.realtime.hooks import Hook
 from apps.realtime.hub import LiveChannel
@@ -143,8 +143,10 @@ class Connection:
     async def _signed_in(self, user_id: str, user: dict[str, Any], user_data: str) -> None:
         await self.engine.hear_commands(self.application)
         if self.user_id is None:
-            await self.engine.membership.online.join(self.application.record.application_id, user_id)
+            came_online = await self.engine.membership.online.join(self.application.record.application_id, user_id)
             self.is_online = True
+            if came_online:
+                self.engine.behaviour.note(self.application, user_id, behaviour.ONLINE)
         self.user_id, self.user_data = user_id, user
         self.must_authorize = False
         self.application.sign_in(self, user_id)
@@ -186,6 +188,10 @@ class Connection:
             excluded=self.socket_id,
         )  # fmt: skip
         self.application.counters.published += 1
+        user_id = subscription.member_id or self.user_id
+        self.engine.behaviour.note(
+            self.application, user_id, behaviour.CLIENT_EVENT, event=message.event, channel=channel.name
+        )
 
     def leave_channels(self) -> None:
         """Gives back every subscription, and the user's online status."""

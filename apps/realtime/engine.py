@@ -14,6 +14,7 @@ from django.conf import settings
 from apps.realtime import keys, scripts, watching
 from apps.realtime.allowances import Allowances
 from apps.realtime.applications import LiveApplication
+from apps.realtime.behaviour import Behaviour
 from apps.realtime.broker import Broker
 from apps.realtime.cluster.membership import Membership
 from apps.realtime.cluster.presence import Member
@@ -61,6 +62,7 @@ class Engine:
         self.allowances = Allowances(self.lines)
         self.usage = UsageLog(self.lines, self.name)
         self.tracer = Tracer(self.lines)
+        self.behaviour = Behaviour(self.lines)
         self.probe = Probe(self.name, self.lines, self.broker)
         self.upkeep = Upkeep(self)
         self.board = Board(self)

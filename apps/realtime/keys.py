@@ -12,6 +12,7 @@ PARTITIONS = 8
 REGISTRY_CHANGED = "registry:changed"
 USAGE = "rt:usage"
 USAGE_ACKED = "rt:usage:acked"
+BEHAVIOUR = "rt:behaviour"
 NODES = "rt:nodes"
 ALLOWANCE_ASKS = "rt:allow:asks"
 #: Partitions in which something waits for the application's webhooks: `tenant:application:number`.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from apps.realtime import resuming
+from apps.realtime import behaviour, resuming
 from apps.realtime.cluster.presence import ChannelFull, Member
 from apps.realtime.protocol import channels, closing, messages, signing
 from apps.realtime.protocol.messages import BadMessage, ClientMessage
@@ -143,6 +143,9 @@ async def _subscribe(connection: Connection, wish: _Wish, member: Member | None)
     connection.subscriptions[name] = engine.subscription(channel, member)
     if channel.kind.needs_auth:
         connection.must_authorize = False
+    if not name.startswith("#"):
+        user_id = connection.user_id if member is None else member.user_id
+        engine.behaviour.note(connection.application, user_id, behaviour.JOINED, channel=name)
     ack = messages.subscription_succeeded(name, roster)
     if resumed is not None:
         _go_on(connection, channel, resumed, ack, sequence)

@@ -16,6 +16,7 @@ class ApplicationSettings:
     client_events: bool = True
     subscription_count: bool = False
     watchlist: bool = False
+    behaviour_events: bool = False
     authorized_connections_only: bool = False
     max_connections: int = 10_000
     max_event_bytes: int = 10_240

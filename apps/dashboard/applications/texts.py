@@ -25,6 +25,10 @@ SWITCH_TEXTS = {
         _("Watch lists"),
         _("A signed-in user may name up to 100 others and hears when they come and go."),
     ),
+    "behaviour_events": Text(
+        _("Events from sockets"),
+        _("Signed-in users' coming online, joining channels and client events become events of the subscriber."),
+    ),
     "authorized_connections_only": Text(
         _("Authorised connections only"),
         _("A connection that neither signs in nor joins a private or presence channel in time is closed."),

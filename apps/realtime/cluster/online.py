@@ -36,13 +36,13 @@ class Online:
         self._held: Counter[Holding] = Counter()
         self._leaving: set[Holding] = set()
 
-    async def join(self, application_id: str, user_id: str) -> None:
-        """Counts a connection in. Raises LinkLost, CommandFailed."""
+    async def join(self, application_id: str, user_id: str) -> bool:
+        """Counts a connection in; whether the user came online with it. Raises LinkLost, CommandFailed."""
         holding = Holding(Held.ONLINE, application_id, user_id=user_id)
         self._held[holding] += 1
         self._leaving.discard(holding)
         try:
-            await self._run_join(holding)
+            return await self._run_join(holding)
         except BaseException:
             self.leave(application_id, user_id)
             raise
@@ -68,18 +68,20 @@ class Online:
             found.update((user_id, Status(count is not None, int(sequence))) for user_id, count in pairs)
         return found
 
-    async def _run_join(self, holding: Holding) -> None:
+    async def _run_join(self, holding: Holding) -> bool:
         self._identity.note(holding)
-        await self._run("online", self._identity.node, holding, messages.watchlist_events(online=[holding.user_id]))
+        return await self._run(
+            "online", self._identity.node, holding, messages.watchlist_events(online=[holding.user_id])
+        )
 
     async def run_leave(self, node: str, holding: Holding) -> None:
         await self._run("offline", node, holding, messages.watchlist_events(offline=[holding.user_id]))
 
-    async def _run(self, script: str, node: str, holding: Holding, json: bytes) -> None:
+    async def _run(self, script: str, node: str, holding: Holding, json: bytes) -> bool:
         topic = keys.topic(holding.application_id, channels.watch_channel(holding.user_id))
         names = keys.online(holding.application_id, holding.user_id)
         body = packed("-", "", Topic.MEMBER, json)
-        await scripts.run(self._lines, script, names, node, holding.user_id, topic, body, _SEQUENCE_TTL)
+        return bool(await scripts.run(self._lines, script, names, node, holding.user_id, topic, body, _SEQUENCE_TTL))
 
     async def flush(self) -> None:
         """Raises LinkLost; what was not told then stays to be told."""
