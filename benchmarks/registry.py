@@ -12,6 +12,7 @@ MODULES = (
     "benchmarks.fanout",
     "benchmarks.campaign",
     "benchmarks.billing",
+    "benchmarks.month_end",
     "benchmarks.push",
     "benchmarks.push_pipeline",
     "benchmarks.audience",

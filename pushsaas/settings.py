@@ -333,7 +333,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "billing.ingest": {"task": "billing.ingest", "schedule": 1.0, "options": {"expires": 1}},
     "billing.count_calls": {"task": "billing.count_calls", "schedule": 5.0, "options": {"expires": 5}},
     "billing.watch": {"task": "billing.watch", "schedule": 5.0, "options": {"expires": 5}},
-    "billing.month_end": {"task": "billing.month_end", "schedule": 60.0, "options": {"expires": 60}},
+    "billing.month_end": {"task": "billing.month_end", "schedule": 15.0, "options": {"expires": 15}},
     "billing.open_months": {"task": "billing.open_months", "schedule": 3600.0, "options": {"expires": 3600}},
     "billing.forget": {"task": "billing.forget", "schedule": 3600.0, "options": {"expires": 3600}},
     "messaging.tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 1}},

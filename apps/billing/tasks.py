@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from celery import shared_task
 from django.conf import settings
 
@@ -12,13 +14,11 @@ from apps.billing.services.calls import count_calls
 from apps.billing.services.credits import expire_credits
 from apps.billing.services.dunning import take_dunning_steps
 from apps.billing.services.ingest import ingest
-from apps.billing.services.month_end import (
-    finalise_due,
-    is_counting_behind,
-    open_due_drafts,
-    take_all,
-)
+from apps.billing.services.month_end import bill_some, rings_needed
 from apps.billing.services.retention import drop_old_months, prune_keys, sweep_sources
+
+#: Seconds from one tick of the month end to the next.
+_NEXT_TICK = 15.0
 
 
 @shared_task(name="billing.ingest")
@@ -44,12 +44,21 @@ def watch(**_unknown: object) -> None:
 
 @shared_task(name="billing.month_end")
 def month_end(**_unknown: object) -> None:
-    """Drafts, invoices, expired credit and dunning that are due."""
-    take_all(open_due_drafts)
-    if not is_counting_behind():
-        take_all(finalise_due)
+    """Expired credit and dunning that are due; rings workers for the cycles that ended."""
+    for _worker in range(rings_needed()):
+        bill_cycles.delay(until=time.time() + _NEXT_TICK)
     expire_credits()
-    take_all(take_dunning_steps)
+    take_dunning_steps()
+
+
+@shared_task(name="billing.bill_cycles")
+def bill_cycles(*, until: float, **_unknown: object) -> None:
+    """A few drafts and invoices that are due, then again. Any number may run at once.
+
+    until: Unix time of the next tick, which rings anew; so there are never more than a few, whatever dies.
+    """
+    if time.time() < until and bill_some():
+        bill_cycles.delay(until=until)
 
 
 @shared_task(name="billing.open_months")

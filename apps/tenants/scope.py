@@ -87,6 +87,7 @@ def all_tenants(role: CrossTenantRole, *, using: str = "default") -> Iterator[No
 
 @contextmanager
 def _entered(scope: _Scope, enter_sql: str, arguments: list[str], leave_sql: str, using: str) -> Iterator[None]:
+    goes_on_after_us = connections[using].in_atomic_block
     with transaction.atomic(using=using):
         with connections[using].cursor() as cursor:
             cursor.execute(enter_sql, arguments)
@@ -95,8 +96,8 @@ def _entered(scope: _Scope, enter_sql: str, arguments: list[str], leave_sql: str
             yield
         finally:
             _current.reset(token)
-        # Reached only without an error (a rollback restores the setting by itself). It matters when the transaction
-        # goes on after us, as inside a test's own transaction.
-        if connections[using].in_atomic_block and not connections[using].needs_rollback:
+        # Reached only without an error (a rollback restores the setting by itself, and so does our own commit). It
+        # matters when the transaction goes on after us, as inside a test's own transaction.
+        if goes_on_after_us and not connections[using].needs_rollback:
             with connections[using].cursor() as cursor:
                 cursor.execute(leave_sql)

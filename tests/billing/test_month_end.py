@@ -110,7 +110,7 @@ def dying_after(calls: int, verb: Callable[..., object]) -> Callable[..., object
     return maybe
 
 
-@pytest.mark.parametrize("verb", ["open_draft", "finalise"])
+@pytest.mark.parametrize("verb", ["write_draft", "finalise_held"])
 def test_a_month_end_that_dies_at_any_commit_is_finished_by_the_next(tenants: list[Tenant], verb: str) -> None:
     with time_machine.travel(JUNE + timedelta(hours=1), tick=False):
         for done in range(3):
@@ -132,16 +132,16 @@ def test_usage_that_waits_to_be_counted_holds_invoices_back(clean_valkey: None, 
 
 
 def test_a_tenant_whose_invoice_fails_is_parked_and_the_others_are_billed(tenants: list[Tenant]) -> None:
-    real = invoicing.finalise
+    real = invoicing.finalise_held
 
-    def fail_for_the_first(*, tenant: Tenant, invoice_id: int) -> Invoice:
+    def fail_for_the_first(*, tenant: Tenant, invoice: Invoice) -> Invoice:
         if tenant == tenants[0]:
             raise ZeroDivisionError
-        return real(tenant=tenant, invoice_id=invoice_id)
+        return real(tenant=tenant, invoice=invoice)
 
     with time_machine.travel(JUNE + timedelta(hours=1), tick=False):
         open_due_drafts()
-        with patch.object(month_end, "finalise", fail_for_the_first):
+        with patch.object(month_end, "finalise_held", fail_for_the_first):
             assert (finalise_due(), finalise_due()) == (8, 0)
     assert [invoice.status for invoice in invoices(tenants)] == ["draft"] + ["finalised"] * 7
     with tenant_scope(tenants[0]):

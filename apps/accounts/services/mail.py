@@ -17,6 +17,7 @@ from celery import current_app
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.module_loading import import_string
@@ -41,11 +42,15 @@ _BATCH = 20
 _PAUSES = (1, 2, 5, 15, 60, 240, 720)
 
 
-def send_mail(*, recipient: str, kind: str, language: str, facts: Facts | None = None) -> None:
-    """Queues a letter in the caller's transaction and rings for a worker once that has committed."""
+def send_mail(*, recipient: str, kind: str, language: str, facts: Facts | None = None, is_urgent: bool = True) -> None:
+    """Queues a letter in the caller's transaction and rings for a worker once that has committed.
+
+    is_urgent: without it nobody is rung and the tick takes it: a great many must not keep workers from their work.
+    """
     sealed = sealing.seal(json.dumps(dict(facts or {})), context=_context(kind, recipient))
     OutgoingMail.objects.create(recipient=recipient, kind=kind, language=language, facts_sealed=sealed)
-    transaction.on_commit(_ring, robust=True)
+    if is_urgent:
+        transaction.on_commit(_ring, robust=True)
 
 
 def send_notice(*, user: User, kind: str, facts: Facts | None = None) -> None:
@@ -70,7 +75,9 @@ def deliver_due_mail() -> int:
 def _claim() -> list[OutgoingMail]:
     now = clock.now()
     with transaction.atomic(durable=True):
-        due = OutgoingMail.objects.filter(due_at__lte=now).order_by("due_at", "pk")
+        # Letters with attachments come in thousands at a month's end: nobody's sign-in code waits behind them.
+        has_attachment = ExpressionWrapper(Q(kind__in=list(settings.MAIL_ATTACHMENTS)), BooleanField())
+        due = OutgoingMail.objects.filter(due_at__lte=now).order_by(has_attachment, "due_at", "pk")
         mails = list(due.select_for_update(skip_locked=True)[:_BATCH])
         for mail in mails:
             mail.due_at = now + timedelta(minutes=_PAUSES[min(mail.attempts, len(_PAUSES) - 1)])

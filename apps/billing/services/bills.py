@@ -11,7 +11,7 @@ from decimal import Decimal
 from django.db.models import Sum
 
 from apps.billing.burning import Burn, Due, burn
-from apps.billing.models import BillingPeriod, Invoice, InvoiceLine, InvoiceStatus, Quota
+from apps.billing.models import BillingPeriod, BillingProfile, Invoice, InvoiceLine, InvoiceStatus, Quota
 from apps.billing.money import add
 from apps.billing.rating import by_tax_code, rate
 from apps.billing.records import OLDEST
@@ -60,14 +60,22 @@ def periods_of_cycle(*, tenant: Tenant, starts_at: datetime) -> list[BillingPeri
     return list(alone | periods.filter(cycle_starts_at=starts_at))
 
 
-def reckon(*, tenant: Tenant, periods: Sequence[BillingPeriod], hold: bool = False) -> Bill:
+def reckon(
+    *,
+    tenant: Tenant,
+    periods: Sequence[BillingPeriod],
+    used: Mapping[int, Mapping[str, int]] | None = None,
+    profile: BillingProfile | None = None,
+    hold: bool = False,
+) -> Bill:
     """The bill of a cycle's periods. hold: prepaid credit stays as it is read until the end of the transaction.
+    used, profile: when the caller has read them.
 
     Late usage of earlier cycles is billed along, at their prices; when that makes the whole less than nothing, what
     is in the tenant's favour of it waits for the next bill.
     """
     currency = periods[0].plan_version.terms.currency
-    used = _used(tenant, periods)
+    used = used_in(tenant=tenant, periods=periods) if used is None else used
     own = [entry for period in periods for entry in _entries(period, used[period.pk])]
     late = _adjustments(tenant, currency, before=periods[0].starts_at)
     if add(entry.amount for entry in [*own, *late]) < 0:
@@ -78,7 +86,7 @@ def reckon(*, tenant: Tenant, periods: Sequence[BillingPeriod], hold: bool = Fal
         currency,
         [Item(entry.amount, entry.tax_code, entry.meter) for entry in entries],
         discounts=discounts_for(tenant=tenant, currency=currency, ends_at=ends_at),
-        taxes=taxes_of(profile_of(tenant=tenant)),
+        taxes=taxes_of(profile or profile_of(tenant=tenant)),
     )
     dues = [Due(entry.meter, units) for entry, units in zip(entries, statement.dues, strict=True)]
     burns = burn(dues, usable_credits(tenant=tenant, currency=currency, hold=hold)) if statement.total > 0 else []
@@ -91,7 +99,7 @@ def reckon_running(*, tenant: Tenant) -> Bill:
     return reckon(tenant=tenant, periods=periods_of_cycle(tenant=tenant, starts_at=cycle.starts_at))
 
 
-def _used(tenant: Tenant, periods: Sequence[BillingPeriod]) -> dict[int, dict[str, int]]:
+def used_in(*, tenant: Tenant, periods: Sequence[BillingPeriod]) -> dict[int, dict[str, int]]:
     """Number of a period -> meter -> units."""
     found: dict[int, dict[str, int]] = {period.pk: {} for period in periods}
     for quota in Quota.objects.of(tenant).filter(period__in=periods):
@@ -135,7 +143,7 @@ def _adjustments(tenant: Tenant, currency: str, *, before: datetime) -> list[Ent
     billed: dict[int, dict[str, tuple[Decimal, int]]] = {period.pk: {} for period in periods}
     for period_id, meter, amount, quantity in sums:
         billed[period_id or 0][meter] = (amount, quantity)
-    used = _used(tenant, periods)
+    used = used_in(tenant=tenant, periods=periods)
     return [
         entry
         for period in periods

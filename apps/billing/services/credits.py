@@ -34,8 +34,11 @@ _PROFILE = ("legal_name", "address", "tax_id", "email", "payment_days")
 
 def profile_of(*, tenant: Tenant) -> BillingProfile:
     """The tenant's billing profile, made when it is first needed."""
-    BillingProfile.objects.bulk_create([BillingProfile(tenant=tenant)], ignore_conflicts=True)
-    return BillingProfile.objects.of(tenant).get()
+    found = BillingProfile.objects.of(tenant).first()
+    if found is None:
+        BillingProfile.objects.bulk_create([BillingProfile(tenant=tenant)], ignore_conflicts=True)
+        found = BillingProfile.objects.of(tenant).get()
+    return found
 
 
 def change_profile(*, tenant: Tenant, taxes: Mapping[str, str] | None = None, **values: Any) -> BillingProfile:
@@ -89,16 +92,21 @@ def end_coupon(*, tenant: Tenant, coupon: Coupon) -> Coupon:
 
 def discounts_for(*, tenant: Tenant, currency: str, ends_at: datetime) -> list[Discount]:
     """What comes off a cycle that ends then, in order of creation. A credit that is used up is left out."""
-    used = dict(
-        InvoiceLine.objects.of(tenant)
-        .filter(coupon__kind=DiscountKind.CREDIT, invoice__status=InvoiceStatus.FINALISED)
-        .values_list("coupon_id")
-        .annotate(Sum("amount"))
-    )
     coupons = Coupon.objects.of(tenant).filter(starts_at__lte=ends_at, currency__in=["", currency]).order_by("pk")
     valid = [coupon for coupon in coupons if coupon.ends_at is None or ends_at < coupon.ends_at]
+    has_credit = any(coupon.kind == DiscountKind.CREDIT for coupon in valid)
+    used = _used_of_coupons(tenant) if has_credit else {}
     discounts = [coupon.discount(used=used.get(coupon.pk, Decimal(0))) for coupon in valid]
     return [discount for discount in discounts if discount.value > 0]
+
+
+def _used_of_coupons(tenant: Tenant) -> dict[int, Decimal]:
+    """Number of a coupon that is used up over several invoices -> what they took of it."""
+    lines = InvoiceLine.objects.of(tenant).filter(
+        coupon__kind=DiscountKind.CREDIT, invoice__status=InvoiceStatus.FINALISED
+    )
+    sums = lines.values_list("coupon_id").annotate(Sum("amount"))
+    return {coupon_id: amount for coupon_id, amount in sums if coupon_id is not None}
 
 
 def wallet(credit: CreditGrant) -> Account:

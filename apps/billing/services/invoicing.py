@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -21,10 +22,9 @@ from apps.billing.models import (
     InvoiceTax,
     LedgerTransaction,
     PaymentStatus,
-    Quota,
 )
 from apps.billing.queries import Grain, usage_report
-from apps.billing.services.bills import Bill, periods_of_cycle, reckon
+from apps.billing.services.bills import Bill, periods_of_cycle, reckon, used_in
 from apps.billing.services.credits import profile_of
 from apps.billing.services.dunning import plan_dunning
 from apps.billing.services.ledger import Account, book, reverse
@@ -40,6 +40,12 @@ logger = logging.getLogger(__name__)
 
 def open_draft(*, tenant: Tenant, starts_at: datetime) -> Invoice | None:
     """The draft of a cycle that is over, or None when it has an invoice. It has no lines before it is finalised."""
+    write_draft(tenant=tenant, starts_at=starts_at)
+    return Invoice.objects.of(tenant).filter(starts_at=starts_at, status=InvoiceStatus.DRAFT).first()
+
+
+def write_draft(*, tenant: Tenant, starts_at: datetime) -> None:
+    """Makes sure that a cycle that is over has an invoice."""
     periods = periods_of_cycle(tenant=tenant, starts_at=starts_at)
     terms = periods[-1].plan_version.terms
     ends_at = periods[-1].ends_at
@@ -54,7 +60,6 @@ def open_draft(*, tenant: Tenant, starts_at: datetime) -> Invoice | None:
     Invoice.objects.bulk_create([draft], ignore_conflicts=True)
     numbers = [period.pk for period in periods]
     BillingPeriod.objects.of(tenant).filter(pk__in=numbers).update(invoiced_at=clock.now())
-    return Invoice.objects.of(tenant).filter(starts_at=starts_at, status=InvoiceStatus.DRAFT).first()
 
 
 def bill_of(*, tenant: Tenant, invoice: Invoice, hold: bool = False) -> Bill:
@@ -63,23 +68,29 @@ def bill_of(*, tenant: Tenant, invoice: Invoice, hold: bool = False) -> Bill:
 
 
 def finalise(*, tenant: Tenant, invoice_id: int) -> Invoice:
-    """Writes the lines, books them, burns credit, takes the number: all or nothing, in the caller's transaction.
-
-    An invoice of nothing is discarded, unless the plan bills zero. Figures that do not agree park the tenant: the
-    invoice stays a draft until an operator has looked. Raises WrongInvoiceState when it is not a draft any more.
-    Call it last: the number's row is held until the commit.
-    """
+    """Makes a draft an invoice: see `finalise_held`. Raises WrongInvoiceState when it is not a draft any more."""
     invoice = Invoice.objects.of(tenant).filter(pk=invoice_id).select_for_update().get()
     if invoice.status != InvoiceStatus.DRAFT:
         raise WrongInvoiceState
+    return finalise_held(tenant=tenant, invoice=invoice)
+
+
+def finalise_held(*, tenant: Tenant, invoice: Invoice) -> Invoice:
+    """Writes the lines, books them, burns credit, takes the number: all or nothing, in the caller's transaction.
+
+    invoice: a draft whose row the caller has locked. An invoice of nothing is discarded, unless the plan bills zero.
+    Figures that do not agree park the tenant: the invoice stays a draft until an operator has looked. Call it last: the
+    number's row is held until the commit.
+    """
     profile = profile_of(tenant=tenant)
     periods = periods_of_cycle(tenant=tenant, starts_at=invoice.starts_at)
-    doubt = "" if profile.parked_at else _doubt(tenant, periods)
+    used = used_in(tenant=tenant, periods=periods)
+    doubt = "" if profile.parked_at else _doubt(tenant, periods, used)
     if profile.parked_at or doubt:
         if doubt:
             park(tenant=tenant, reason=doubt)
         return invoice
-    bill = reckon(tenant=tenant, periods=periods, hold=True)
+    bill = reckon(tenant=tenant, periods=periods, used=used, profile=profile, hold=True)
     lines = _write_lines(invoice, bill)
     if bill.statement.total == 0 and not periods[-1].plan_version.terms.bills_zero:
         return invoice.changed(status=InvoiceStatus.DISCARDED, **_amounts(bill, wallet=0))
@@ -134,18 +145,16 @@ def unpark(*, tenant: Tenant, actor: str) -> None:
     record_audit(tenant=tenant, actor=actor, action="billing.unparked", target=tenant.public_id)
 
 
-def _doubt(tenant: Tenant, periods: list[BillingPeriod]) -> str:
+def _doubt(tenant: Tenant, periods: list[BillingPeriod], used: Mapping[int, Mapping[str, int]]) -> str:
     """Why the cycle must not be billed: the sums at the door and the sums by the hour differ. Empty when they agree."""
-    counted: dict[str, int] = {}
     sums = [meter.name for meter in METERS.values() if meter.aggregation is Aggregation.SUM]
-    for quota in Quota.objects.of(tenant).filter(period__in=periods, meter__in=sums):
-        counted[quota.meter] = counted.get(quota.meter, 0) + quota.used
+    counted = {meter: sum(units.get(meter, 0) for units in used.values()) for meter in sums}
     figures = usage_report(
         tenant=tenant,
         start=periods[0].starts_at,
         end=periods[-1].ends_at,
         grain=Grain.WHOLE,
-        meters={meter: METERS[meter] for meter in counted},
+        meters={meter: METERS[meter] for meter in sums},
     )
     summed = {figure.meter: figure.quantity for figure in figures}
     wrong = [meter for meter, used in sorted(counted.items()) if used != summed.get(meter, 0)]

@@ -77,10 +77,17 @@ def _account(row: LedgerAccount) -> Account:
 def _locked(tenant: Tenant, accounts: list[Account]) -> dict[Account, LedgerAccount]:
     """The accounts' rows, opened when they are new, locked in the order of their ids."""
     wanted = set(accounts)
-    ordered = sorted(wanted, key=lambda each: (each.kind, each.currency, each.reference))
-    LedgerAccount.objects.bulk_create(
-        [LedgerAccount(tenant=tenant, kind=a.kind, currency=a.currency, reference=a.reference) for a in ordered],
-        ignore_conflicts=True,
-    )
+    locked = _known(tenant, wanted)
+    if locked.keys() != wanted:
+        missing = sorted(wanted - locked.keys(), key=lambda each: (each.kind, each.currency, each.reference))
+        LedgerAccount.objects.bulk_create(
+            [LedgerAccount(tenant=tenant, kind=a.kind, currency=a.currency, reference=a.reference) for a in missing],
+            ignore_conflicts=True,
+        )
+        locked = _known(tenant, wanted)
+    return locked
+
+
+def _known(tenant: Tenant, wanted: set[Account]) -> dict[Account, LedgerAccount]:
     rows = LedgerAccount.objects.of(tenant).filter(kind__in={account.kind for account in wanted})
     return {_account(row): row for row in rows.order_by("pk").select_for_update() if _account(row) in wanted}

@@ -25,7 +25,7 @@ def write_about_invoice(*, tenant: Tenant, invoice: Invoice, profile: BillingPro
         "invoice_id": invoice.public_id,
     }
     for recipient in _recipients(tenant, profile):
-        send_mail(recipient=recipient, kind=kind, language=tenant.language, facts=facts)
+        send_mail(recipient=recipient, kind=kind, language=tenant.language, facts=facts, is_urgent=False)
 
 
 def write_restored(*, tenant: Tenant, profile: BillingProfile) -> None:

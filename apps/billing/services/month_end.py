@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
+import random
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from apps.billing.models import BillingProfile, Invoice, InvoiceStatus
-from apps.billing.services.invoicing import finalise, open_draft, park
+from apps.billing.services.invoicing import finalise_held, park, write_draft
 from apps.billing.services.periods import current_period
 from apps.core import clock, valkey
 from apps.realtime import keys
@@ -20,10 +20,14 @@ from apps.tenants.models import Tenant
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
-_MOST = 200
-#: Seconds a tick goes on taking batches while there are full ones.
-_LONGEST = 45.0
+#: Cycles per task: less than a second of work, so that ticks and other tenants' work get their turn between two.
+_MOST = 10
+#: Workers take at random of so many oldest, so that they seldom meet.
+_WINDOW = 1_000
+#: Workers that a tick rings for when there is much to do.
+_MOST_RINGS = 4
 #: Usage that waits longer than this to be counted holds the invoices back.
 _BEHIND = timedelta(seconds=60)
 
@@ -40,41 +44,53 @@ ORDER BY 2, 1 LIMIT %(most)s
 """
 
 
-def take_all(verb: Callable[[], int]) -> None:
-    """Repeats a batch until one was not full, or the tick has lasted long enough."""
-    until = time.monotonic() + _LONGEST
-    while verb() >= _MOST and time.monotonic() < until:
-        pass
+def bill_some() -> int:
+    """Opens and finalises a few drafts; answers how many were due. Invoices wait for usage that is not counted yet."""
+    return open_due_drafts() + (0 if is_counting_behind() else finalise_due())
+
+
+def rings_needed() -> int:
+    """How many workers have something to do about cycles that ended and drafts that are due; a few at most."""
+    waiting = len(_ended(_MOST * _MOST_RINGS)) + len(_due(_MOST * _MOST_RINGS))
+    return min(_MOST_RINGS, -(-waiting // _MOST))
 
 
 def open_due_drafts() -> int:
     """Opens the drafts of cycles that ended, and the periods that follow them; answers how many had ended."""
-    now = clock.now()
-    with all_tenants(CrossTenantRole.DISPATCH), connection.cursor() as cursor:
-        cursor.execute(_ENDED, {"now": now, "most": _MOST})
-        ended = cursor.fetchall()
+    ended = _some(_ended(_WINDOW))
     for tenant_id, starts_at in ended:
         with tenant_scope(tenant_id):
             tenant = Tenant.objects.get(pk=tenant_id)
             current_period(tenant=tenant)
-            open_draft(tenant=tenant, starts_at=starts_at)
+            write_draft(tenant=tenant, starts_at=starts_at)
     return len(ended)
 
 
+def _ended(most: int) -> list[tuple[int, datetime]]:
+    with all_tenants(CrossTenantRole.DISPATCH), connection.cursor() as cursor:
+        cursor.execute(_ENDED, {"now": clock.now(), "most": most})
+        return list(cursor.fetchall())
+
+
+def _some(due: list[T]) -> list[T]:
+    return random.sample(due, min(_MOST, len(due)))
+
+
 def finalise_due() -> int:
-    """Finalises drafts whose grace is over, oldest first; answers how many were due.
+    """Finalises drafts whose grace is over, of the oldest; answers how many were due.
 
     Each is one transaction: killed anywhere, it is a draft still, and the number it took is given back. Parked
     tenants are left out until an operator has looked.
     """
-    with all_tenants(CrossTenantRole.DISPATCH):
-        drafts = Invoice.objects.get_queryset().filter(status=InvoiceStatus.DRAFT, finalise_at__lte=clock.now())
-        unparked = drafts.exclude(tenant_id__in=_parked())
-        due = list(unparked.order_by("finalise_at", "pk").values_list("tenant_id", "pk")[:_MOST])
+    due = _some(_due(_WINDOW))
     for tenant_id, invoice_id in due:
         try:
             _finalise(tenant_id, invoice_id)
-        except (OperationalError, InterfaceError):  # the server, not the tenant: the next tick goes on
+        except (
+            OperationalError,
+            InterfaceError,
+            SoftTimeLimitExceeded,
+        ):  # not the tenant's doing: the next tick goes on
             raise
         except Exception as error:  # one tenant's broken figures must not keep the others from being billed
             logger.exception("invoice.failed tenant_number=%s invoice_number=%s", tenant_id, invoice_id)
@@ -83,11 +99,19 @@ def finalise_due() -> int:
     return len(due)
 
 
+def _due(most: int) -> list[tuple[int, int]]:
+    with all_tenants(CrossTenantRole.DISPATCH):
+        drafts = Invoice.objects.get_queryset().filter(status=InvoiceStatus.DRAFT, finalise_at__lte=clock.now())
+        unparked = drafts.exclude(tenant_id__in=_parked())
+        return list(unparked.order_by("finalise_at", "pk").values_list("tenant_id", "pk")[:most])
+
+
 def _finalise(tenant_id: int, invoice_id: int) -> None:
     with tenant_scope(tenant_id):
         drafts = Invoice.objects.of(tenant_id).filter(pk=invoice_id, status=InvoiceStatus.DRAFT)
-        if drafts.select_for_update(skip_locked=True).exists():  # else another worker has it
-            finalise(tenant=Tenant.objects.get(pk=tenant_id), invoice_id=invoice_id)
+        draft = drafts.select_related("tenant").select_for_update(skip_locked=True, of=("self",)).first()
+        if draft is not None:  # else another worker has it
+            finalise_held(tenant=draft.tenant, invoice=draft)
 
 
 def _parked() -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -40,9 +41,13 @@ def number_credit_note(note: CreditNote) -> None:
 
 
 def _take(statement: str, *, series: str, row: int, at: datetime | None = None) -> int:
-    InvoiceCounter.objects.bulk_create([InvoiceCounter(series=series)], ignore_conflicts=True)
+    values: dict[str, Any] = {"series": series, "id": row, "at": at}
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_LOCK_TIMEOUT])
-        cursor.execute(statement, {"series": series, "id": row, "at": at})
-        (number,) = cursor.fetchone()
-        return int(number)
+        cursor.execute(statement, values)
+        taken = cursor.fetchone()
+        if taken is None:  # the first of its series
+            InvoiceCounter.objects.bulk_create([InvoiceCounter(series=series)], ignore_conflicts=True)
+            cursor.execute(statement, values)
+            taken = cursor.fetchone()
+        return int(taken[0])

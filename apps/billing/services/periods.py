@@ -45,32 +45,41 @@ def open_periods(first: datetime, last: datetime, *, tenant: Tenant) -> None:
 
 
 def _find(tenant: Tenant, instant: datetime) -> BillingPeriod | None:
-    periods = BillingPeriod.objects.of(tenant).filter(starts_at__lte=instant, ends_at__gt=instant)
+    before = _last_before(tenant, instant)
+    return before if before is not None and before.ends_at > instant else None
+
+
+def _last_before(tenant: Tenant, instant: datetime) -> BillingPeriod | None:
+    """The newest period that had begun by then; it may be over."""
+    periods = BillingPeriod.objects.of(tenant).filter(starts_at__lte=instant).order_by("-starts_at")
     return periods.select_related("plan_version__plan").first()
 
 
 @transaction.atomic
 def _open(tenant: Tenant, instant: datetime) -> BillingPeriod:
-    subscription_of(tenant=tenant)
     # Whoever opens a period holds the subscription, so two cannot open the same one.
     subscription = _held(tenant)
     zone, anchor, step = ZoneInfo(tenant.timezone), subscription.anchor_on, subscription.plan_version.terms.months
-    while (found := _find(tenant, instant)) is None:
-        earlier = BillingPeriod.objects.of(tenant).filter(ends_at__lte=instant).order_by("-ends_at").first()
-        later = BillingPeriod.objects.of(tenant).filter(starts_at__gt=instant).order_by("starts_at").first()
-        if earlier is not None:
-            span = span_after(earlier.ends_at, anchor=anchor, zone=zone, step=step)
+    period = _last_before(tenant, instant)
+    later = BillingPeriod.objects.of(tenant).filter(starts_at__gt=instant).order_by("starts_at").first()
+    while period is None or period.ends_at <= instant:
+        if period is not None:
+            span = span_after(period.ends_at, anchor=anchor, zone=zone, step=step)
         else:
             span = span_at(instant, anchor=anchor, zone=zone, step=step)
         if later is not None:
             span = Span(span.starts_at, min(span.ends_at, later.starts_at))
-        _create(subscription, span, cycle=span, share=Fraction(1))
-    return found
+        period = _create(subscription, span, cycle=span, share=Fraction(1))
+    return period
 
 
 def _held(tenant: Tenant) -> Subscription:
-    found = Subscription.objects.of(tenant).select_related("plan_version__plan")
-    return found.select_for_update(of=("self",)).get()
+    found = Subscription.objects.of(tenant).select_related("plan_version__plan").select_for_update(of=("self",))
+    subscription = found.first()
+    if subscription is None:
+        subscription_of(tenant=tenant)
+        subscription = found.get()
+    return subscription
 
 
 def _create(subscription: Subscription, span: Span, *, cycle: Span, share: Fraction) -> BillingPeriod:
