@@ -17,7 +17,7 @@ from apps.messaging.models import Delivery
 from apps.messaging.states import DeliveryState, Reason
 
 
-class Source(StrEnum):
+class Basis(StrEnum):
     """PLAN: what would be, were it decided now. LEDGER: what is."""
 
     PLAN = "plan"
@@ -31,7 +31,7 @@ class Answer:
     is_earliest: others are before this person in a queue that only the send itself makes, so it may be later."""
 
     external_id: str
-    source: Source
+    basis: Basis
     state: str
     reason: str
     due_at: datetime | None
@@ -40,6 +40,11 @@ class Answer:
     route: str = ""
     attempted_at: datetime | None = None
     is_earliest: bool = False
+
+    @property
+    def local_time_shown(self) -> str | None:
+        """`2026-05-20T09:00:00`, as a clock on the person's wall shows it."""
+        return self.local_time.isoformat(timespec="seconds") if self.local_time else None
 
 
 def explain_campaign(campaign: Campaign, person: Subscriber) -> list[Answer]:
@@ -58,7 +63,7 @@ def _of_delivery(row: Delivery, person: Subscriber, rules: dict[str, str]) -> An
     due_at = row.chunk.due_at if row.state != DeliveryState.SUPPRESSED or row.attempted_at else None
     shown = row.attempted_at or due_at
     return Answer(
-        person.external_id, Source.LEDGER, row.state, row.reason, due_at, wall_of(shown, zone) if shown else None,
+        person.external_id, Basis.LEDGER, row.state, row.reason, due_at, wall_of(shown, zone) if shown else None,
         zone.key, row.route, row.attempted_at,
     )  # fmt: skip
 
@@ -74,7 +79,7 @@ def _of_plan(campaign: Campaign, person: Subscriber) -> Answer:
         reason = decision.reason.value if isinstance(decision, Suppressed) else ""
         at = decision.at if isinstance(decision, Suppressed) else decision.due_at
         return Answer(
-            person.external_id, Source.PLAN, state, reason, at, wall_of(at, zone) if at else None, zone.key,
+            person.external_id, Basis.PLAN, state, reason, at, wall_of(at, zone) if at else None, zone.key,
             is_earliest=is_due and dry_run.slots() is not None,
         )  # fmt: skip
     return _outside(person, campaign)
@@ -83,5 +88,5 @@ def _of_plan(campaign: Campaign, person: Subscriber) -> Answer:
 def _outside(person: Subscriber, campaign: Campaign) -> Answer:
     zone = zone_of(person.timezone, campaign.tenant.timezone)
     return Answer(
-        person.external_id, Source.PLAN, DeliveryState.SUPPRESSED, Reason.NOT_IN_AUDIENCE, None, None, zone.key
+        person.external_id, Basis.PLAN, DeliveryState.SUPPRESSED, Reason.NOT_IN_AUDIENCE, None, None, zone.key
     )

@@ -117,7 +117,7 @@ def filtered_deliveries(
         rows = rows.filter(subscriber=named or 0)
     given = {name: value for name, value in (("state", state), ("reason", reason)) if value}
     name_of = people.filter(pk=OuterRef("subscriber_id")).values("external_id")
-    return rows.filter(message=message, **given).annotate(external_id=Subquery(name_of))
+    return rows.filter(message=message, **given).select_related("chunk").annotate(external_id=Subquery(name_of))
 
 
 def people_with_receipts(message: Message, subscribers: Iterable[int]) -> set[int]:

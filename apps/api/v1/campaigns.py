@@ -11,6 +11,7 @@ from rest_framework import serializers, status
 from rest_framework.response import Response
 
 from apps.api.base import PAGE_PARAMETERS, ApiRequest, ApiView, BodySerializer, page_of
+from apps.api.v1.campaign_timing import HourSerializer, TimingBody, TimingSerializer
 from apps.api.v1.sending import (
     DELIVERY_PARAMETERS,
     UNKNOWN_POLICIES,
@@ -53,7 +54,7 @@ class _WithCounts(serializers.ListSerializer[Campaign]):
         return super().to_representation(campaigns)
 
 
-class CampaignSerializer(serializers.Serializer[Campaign]):
+class CampaignSerializer(TimingSerializer):
     id = serializers.CharField(source="public_id")
     name = serializers.CharField()
     status = serializers.ChoiceField(choices=[status.value for status in Status])
@@ -79,7 +80,7 @@ class CampaignSerializer(serializers.Serializer[Campaign]):
         return CountsSerializer(known[campaign.pk]).data
 
 
-class CampaignBody(BodySerializer):
+class CampaignBody(TimingBody):
     name = serializers.CharField(max_length=120)
     audience = serializers.DictField(
         child=serializers.JSONField(),
@@ -95,7 +96,10 @@ class CampaignBody(BodySerializer):
 
 
 class ScheduleBody(BodySerializer):
-    send_at = serializers.DateTimeField(allow_null=True, help_text="RFC 3339, or null for now.")
+    send_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="RFC 3339; null for when the campaign’s own schedule says, which is at once when it says nothing.",
+    )
 
 
 class PreviewBody(BodySerializer):
@@ -115,12 +119,25 @@ class SimulationSerializer(serializers.Serializer[Any]):
     sends = serializers.IntegerField(help_text="How many of them would be sent to.")
     planned = serializers.DictField(child=serializers.IntegerField(), help_text="By language.")
     suppressed = serializers.DictField(child=serializers.IntegerField(), help_text="By reason.")
+    by_hour = serializers.SerializerMethodField(help_text="When they would leave.")
+    decided = serializers.IntegerField(help_text="People the planner was asked about; at most 100,000 one by one.")
     rendered = serializers.IntegerField(help_text="For how many the words were really made.")
     is_exact = serializers.BooleanField(help_text="Whether that was everybody.")
     samples = PreviewSerializer(many=True)
     faults = PreviewSerializer(many=True)
     warnings = FaultSerializer(many=True)
     price = PriceSerializer()
+
+    @extend_schema_field(HourSerializer(many=True))
+    def get_by_hour(self, found: Any) -> Any:
+        return [{"hour": hour, "sends": sends} for hour, sends in sorted(found.by_hour.items())]
+
+
+#: What a change leaves as it is when the body does not name it; words go together.
+_KEPT = (
+    "name", "audience", "routes", "unknown_policy", "ttl", "schedule", "category", "quiet_hours",
+    "throttle_per_minute", "frequency_cap",
+)  # fmt: skip
 
 
 def _campaigns_of(request: ApiRequest) -> TenantQuerySet[Campaign]:
@@ -131,7 +148,7 @@ def _campaigns_of(request: ApiRequest) -> TenantQuerySet[Campaign]:
 def _plan(request: ApiRequest, body: dict[str, Any], campaign: Campaign | None = None) -> Plan:
     """The body's plan; where it says nothing, the campaign's."""
     if campaign is not None:
-        kept = {name: getattr(campaign, name) for name in ("name", "audience", "routes", "unknown_policy", "ttl")}
+        kept = {name: getattr(campaign, name) for name in _KEPT}
         if not {"content", "template_id"} & set(body):
             kept |= {"content": campaign.content, "template": campaign.template}
         body = {**kept, **body}

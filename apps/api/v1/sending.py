@@ -93,6 +93,7 @@ class DeliverySerializer(serializers.Serializer[Delivery]):
     route = serializers.CharField()
     state = serializers.ChoiceField(choices=[state.value for state in DeliveryState])
     reason = serializers.CharField(help_text="Why it was suppressed, or the network's own code.")
+    due_at = serializers.DateTimeField(source="chunk.due_at", help_text="When it is, or was, to be sent.")
     attempts = serializers.IntegerField()
     attempted_at = serializers.DateTimeField(allow_null=True)
     recorded_at = serializers.DateTimeField(allow_null=True)

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from apps.api.v1 import (
     api_keys,
     applications,
+    campaign_timing,
     campaigns,
     devices,
     disclosure,
@@ -78,6 +79,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<str:campaign_id>/cancel", campaigns.CampaignCancel.as_view()),
     path("campaigns/<str:campaign_id>/simulate", campaigns.CampaignSimulate.as_view()),
     path("campaigns/<str:campaign_id>/preview", campaigns.CampaignPreview.as_view()),
+    path("campaigns/<str:campaign_id>/why", campaign_timing.CampaignWhy.as_view()),
+    path("sending-defaults", campaign_timing.SendingDefaultsView.as_view()),
     path("campaigns/<str:campaign_id>/deliveries", campaigns.CampaignDeliveries.as_view()),
     path("webhooks", webhooks.WebhookList.as_view()),
     path("webhooks/<str:webhook_id>", webhooks.WebhookDetail.as_view()),
