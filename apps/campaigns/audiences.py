@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.audience.models import Segment, SubscriberQuerySet
 from apps.audience.queries import audience_of, matching
+from apps.campaigns.gathering import gathered
 from apps.campaigns.models import Campaign, CampaignRun
 from apps.messaging.rendering import CompiledContent
 
@@ -28,6 +29,8 @@ def frozen_audience(campaign: Campaign) -> dict[str, Any]:
 
 def audience_of_run(run: CampaignRun) -> SubscriberQuerySet:
     application = run.message.application
+    if run.gathered_at is not None:
+        return gathered(run)
     if "rules" in run.audience:
         return matching(application=application, rules=run.audience["rules"])
     return audience_of(tenant=run.message.tenant, application=application, audience=run.audience)

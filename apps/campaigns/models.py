@@ -13,7 +13,7 @@ from apps.campaigns.states import Status
 from apps.core.models import PublicIdModel, TimestampedModel
 from apps.messaging.models import Message, Template
 from apps.messaging.states import UnknownPolicy
-from apps.tenants.models import Application, TenantManager, TenantOwned
+from apps.tenants.models import Application, Tenant, TenantManager, TenantOwned
 
 _NOTHING = models.Value({}, models.JSONField())
 
@@ -94,7 +94,8 @@ class CampaignRun(PublicIdModel, TenantOwned, TimestampedModel):
 
     audience: as in the campaign, a segment's rules written out. rules: as planner.Rules writes them. slots: which of
     the throttle's minutes are taken. cursor, until: subscribers (row numbers) up to `cursor` are planned, those past
-    `until` came too late. lease_until, fence: as on a Chunk, for planning.
+    `until` came too late. gathered_at: its people were written down as GatheredPerson. lease_until, fence: as on a
+    Chunk, for planning.
     """
 
     public_id_prefix: ClassVar[str] = "run"
@@ -111,6 +112,7 @@ class CampaignRun(PublicIdModel, TenantOwned, TimestampedModel):
     lease_until = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0)
     planned_at = models.DateTimeField(null=True)
+    gathered_at = models.DateTimeField(null=True)
 
     objects: ClassVar[TenantManager[CampaignRun]] = TenantManager()
 
@@ -121,6 +123,21 @@ class CampaignRun(PublicIdModel, TenantOwned, TimestampedModel):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "campaign", "due_at"], name="a_campaign_starts_once_at_a_time"),
         ]
+
+
+class GatheredPerson(TenantOwned):
+    """Somebody whom a run is still to plan. No foreign key leaves this table: a run writes a million rows of it."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "run_id", "subscriber_id")
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    run = models.ForeignKey(
+        CampaignRun, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    subscriber_id = models.BigIntegerField()
+
+    objects: ClassVar[TenantManager[GatheredPerson]] = TenantManager()
 
 
 class SendingDefaults(TenantOwned):

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from apps.campaigns.audiences import audience_of_run
 from apps.campaigns.deciding import Decider, Person, people_in
+from apps.campaigns.gathering import gather, is_gathered_first, let_go
 from apps.campaigns.models import CampaignRun
 from apps.campaigns.places import keep_slots, slots_of_run
 from apps.campaigns.planner import Decision, Rules, Suppressed
@@ -103,14 +104,19 @@ def _plan_page(claim: RunClaim) -> bool:
         run.message = message
         if message.state == MessageState.CANCELLED:
             run.changed(planned_at=clock.now())
+            let_go(run, up_to=run.until)
             return False
         rules = Rules.from_json(run.rules)
         if rules.cap is not None:
             hold_frequency(message.application)
+        if run.gathered_at is None and is_gathered_first(run.audience):
+            gather(run)
         people = people_in(audience_of_run(run), rules).filter(pk__gt=run.cursor, pk__lte=run.until)
         page = list(people.order_by("pk")[: CHUNK * CHUNKS])
         _write(run, _decide(run, rules, page))
         transaction.on_commit(partial(ring, SEND))
+        if run.gathered_at is not None and page:
+            let_go(run, up_to=page[-1][0])
         if len(page) < CHUNK * CHUNKS:
             message.changed(is_planned=True)
             run.changed(planned_at=clock.now(), chunk_count=run.chunk_count, slots=run.slots)
