@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -170,3 +171,22 @@ def test_revenue_keeps_every_decimal(api: APIClient, sent: Message, network: Rec
         post({"token": push.receipt, "kind": "converted", "amount": "0.1", "currency": "EUR"})
     revenue = api.get(f"/api/v1/messages/{sent.public_id}").json()["counts"]["revenue"]
     assert Decimal(revenue["EUR"]) == Decimal("0.3")
+
+
+def test_a_phone_maker_reports_with_the_token_it_was_given(sent: Message, network: Recorder) -> None:
+    first, second, _third = network.pushes
+    told = {
+        "m1": {"param": first.receipt, "type": 1, "targets": "r1"},
+        "m2": {"param": second.receipt, "type": 2, "targets": "r2"},
+        "m3": {"param": "x" * 40, "type": 2, "targets": "r3"},
+    }
+    for _ in range(2):
+        form = urlencode({"data": json.dumps(told)})
+        answer = Client().post("/r/xiaomi", form, content_type="application/x-www-form-urlencoded")
+        assert (answer.status_code, answer.json()) == (200, {"code": "0", "message": "success"})
+    assert kinds(sent) == ["clicked", "opened", "received", "received"]
+
+
+def test_nobody_reports_for_a_maker_that_there_is_not(sent: Message) -> None:
+    answer = Client().post("/r/nokia", {"data": "{}"})
+    problem(answer, 404, "not_found")

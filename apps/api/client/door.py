@@ -88,7 +88,12 @@ def body_of(request: HttpRequest, *, limit: int) -> Any:
 
     Raises BodyTooLarge, MalformedBody.
     """
+    return parse_json(bytes_of(request, limit=limit))
+
+
+def bytes_of(request: HttpRequest, *, limit: int) -> bytes:
+    """Raises BodyTooLarge."""
     body = read_body(request)
     if len(body) > limit:
         raise BodyTooLarge(details={"limit_bytes": limit})
-    return parse_json(body)
+    return body

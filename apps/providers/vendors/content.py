@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,11 +21,15 @@ def is_marketing(push: Push) -> bool:
 
 
 def groups_of(pushes: Sequence[Push], size: int) -> list[list[Push]]:
-    """Pushes that differ in nothing but person and device, at most `size` together."""
+    """Pushes that differ in nothing but person and device, at most `size` together.
+
+    Who shares a request carries no receipt token: it would be another person's.
+    """
     alike: dict[bytes, list[Push]] = {}
     for push in pushes:
         alike.setdefault(_sameness(push), []).append(push)
-    return [group[at : at + size] for group in alike.values() for at in range(0, len(group), size)]
+    groups = [group[at : at + size] for group in alike.values() for at in range(0, len(group), size)]
+    return [group if len(group) == 1 else [replace(push, receipt="") for push in group] for group in groups]
 
 
 def _sameness(push: Push) -> bytes:
@@ -40,6 +44,7 @@ def data_of(push: Push) -> dict[str, Any]:
         "campaign_id": push.campaign_id,
         "url": push.notification.url,
         "data": push.notification.data,
+        "receipt": push.receipt,
     }
     return {name: value for name, value in members.items() if value}
 

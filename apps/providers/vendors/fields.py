@@ -24,9 +24,10 @@ LIMIT_FIELDS = (
         help=_("When the vendor has granted you another rate than its usual one."),
     ),
 )  # fmt: skip
-RECEIPT = CredentialField(
-    "receipt_url", _("Address for receipts"), is_secret=False, is_required=False,
-    help=_("Where the vendor reports what arrived and what was tapped. Leave it empty for no reports."),
+RECEIPTS = CredentialField(
+    "receipts", _("Receipts"), is_secret=False, is_required=False,
+    choices=(("each", _("Of every push; nothing shares a request then")),),
+    help=_("What arrived and was tapped, by the vendor's word. Without it only pushes sent alone are reported."),
 )  # fmt: skip
 
 
@@ -73,11 +74,3 @@ def check_names(values: Mapping[str, str], *fields: str) -> None:
         plain = text.replace("-", "").replace("_", "").replace(".", "")
         if text and not (plain.isascii() and plain.isalnum() and len(text) <= 200):
             raise CredentialInvalid(field, _("Letters and digits only, as the vendor's console shows them."))
-
-
-def check_receipt_url(values: Mapping[str, str], *, longest: int = 128) -> None:
-    text = values.get("receipt_url", "")
-    if text and not (text.startswith("https://") and text.isascii() and text.isprintable() and len(text) <= longest):
-        raise CredentialInvalid(
-            "receipt_url", _("Give an https address of at most %(most)d characters.") % {"most": longest}
-        )

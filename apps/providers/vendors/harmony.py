@@ -25,7 +25,7 @@ from apps.providers.jwt import sign_ps256
 from apps.providers.tokens import Token, TokenPolicy, TokenRefused
 from apps.providers.vendors.answers import Codes, Said
 from apps.providers.vendors.content import Tap, data_of, is_marketing, number_of, tap_of
-from apps.providers.vendors.fields import LIMIT_FIELDS, Rules, choice_field
+from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, choice_field
 from apps.providers.vendors.huawei import MAX_PAYLOAD, SERVICE_CATEGORIES, STALE, WORDS, read_answer, require_size
 from apps.providers.vendors.token import JSON, KEEP_FOR, TokenProvider
 
@@ -72,6 +72,7 @@ class HarmonyProvider(TokenProvider):
                 "service_category", _("Category of service messages"), SERVICE_CATEGORIES,
                 _("One that Huawei has approved for the app. Without it service messages go out as marketing."),
             ),
+            RECEIPTS,
             *LIMIT_FIELDS,
         ),
         reaches="devices",
@@ -122,5 +123,5 @@ class HarmonyProvider(TokenProvider):
             "category": service or "MARKETING", "title": push.notification.title, "body": push.notification.body,
             "clickAction": action | {"data": data_of(push)}, "notifyId": number_of(push), "foregroundShow": True,
         }  # fmt: skip
-        options = {"ttl": self.ttl_of(push), "biTag": push.message_id}
+        options = {"ttl": self.ttl_of(push), "biTag": push.receipt or push.message_id}
         return {"payload": {"notification": notification}, "pushOptions": options}

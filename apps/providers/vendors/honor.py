@@ -21,7 +21,7 @@ from apps.providers.tokens import Token, TokenPolicy
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import Codes, Said, Word
 from apps.providers.vendors.content import data_of, is_marketing, number_of
-from apps.providers.vendors.fields import LIMIT_FIELDS, Rules, check_names, text_field
+from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, check_names, text_field
 from apps.providers.vendors.huawei import MAX_PAYLOAD, STALE, WORDS, click_of, require_size
 from apps.providers.vendors.token import JSON, KEEP_FOR, TokenProvider, milliseconds, oauth_token
 
@@ -38,6 +38,7 @@ class HonorProvider(TokenProvider):
                 choices=(("granted", _("Granted")),),
                 help=_("Whether Honor has approved it. Without it service messages go out as marketing."),
             ),
+            RECEIPTS,
             *LIMIT_FIELDS,
         ),
         reaches="devices",
@@ -86,7 +87,7 @@ class HonorProvider(TokenProvider):
         }  # fmt: skip
         android = {
             "ttl": f"{self.ttl_of(push)}s",
-            "biTag": push.message_id,
+            "biTag": push.receipt or push.message_id,
             "notification": {name: value for name, value in notification.items() if value},
         }
         return {"data": orjson.dumps(data_of(push)).decode(), "android": android}

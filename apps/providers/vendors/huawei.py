@@ -20,7 +20,7 @@ from apps.providers.tokens import Token, TokenPolicy
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import Codes, Said, Word
 from apps.providers.vendors.content import Tap, data_of, digest_of, is_marketing, tap_of
-from apps.providers.vendors.fields import LIMIT_FIELDS, Rules, check_names, choice_field, text_field
+from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, check_names, choice_field, text_field
 from apps.providers.vendors.token import JSON, KEEP_FOR, TokenProvider, oauth_token
 
 MAX_PAYLOAD = 4_096
@@ -73,6 +73,7 @@ class HuaweiProvider(TokenProvider):
             ),
             text_field("channel_id", _("Notification channel"), _("Of the app, if it has channels of its own.")),
             text_field("receipt_id", _("Receipt id"), _("Of the receipt address set in Huawei's console.")),
+            RECEIPTS,
             *LIMIT_FIELDS,
         ),
         reaches="devices",
@@ -115,7 +116,7 @@ class HuaweiProvider(TokenProvider):
         android = {
             "category": service or "MARKETING",
             "ttl": f"{self.ttl_of(push)}s",
-            "bi_tag": push.message_id,
+            "bi_tag": push.receipt or push.message_id,
             "receipt_id": self.value("receipt_id"),
             "notification": {name: value for name, value in notification.items() if value},
         }

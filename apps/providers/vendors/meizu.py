@@ -16,7 +16,7 @@ from apps.providers.exchanges import Reply, Request
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import Codes, Said, Word
 from apps.providers.vendors.content import Tap, data_of, digest_of, tap_of
-from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPT, Rules, check_names, check_receipt_url, text_field
+from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, check_names, text_field
 from apps.providers.vendors.provider import VendorProvider
 from apps.providers.vendors.token import FORM
 
@@ -43,7 +43,7 @@ class MeizuProvider(VendorProvider):
         fields=(
             text_field("app_id", _("App id"), _("Flyme's push platform, app information."), is_required=True),
             CredentialField("app_secret", _("App secret"), help=_("Beside the app id.")),
-            RECEIPT,
+            RECEIPTS,
             *LIMIT_FIELDS,
         ),
         reaches="devices",
@@ -71,7 +71,6 @@ class MeizuProvider(VendorProvider):
 
     def check_shape(self) -> None:
         check_names(self.values, "app_id")
-        check_receipt_url(self.values)
 
     def request(self, group: Sequence[Push], token: str) -> Request:
         form = {
@@ -95,14 +94,14 @@ class MeizuProvider(VendorProvider):
         shown, hours = push.notification, -(-self.ttl_of(push) // _HOUR)
         tap, target = tap_of(shown.url)
         click = {"clickType": 0} if tap is Tap.APP else {"clickType": 2, "url": target}
-        receipt = self.value("receipt_url")
+        receipt = self.receipt_url(push)
         message = {
             "noticeBarInfo": {"noticeBarType": 0, "title": shown.title, "content": shown.body},
             "clickTypeInfo": click | {"parameters": data_of(push)},
             "pushTimeInfo": {"offLine": 1, "validTime": hours} if hours else {"offLine": 0},
             "advanceInfo": {"notifyKey": digest_of(push).hex()[:8]},
         }
-        return message | ({"extra": {"callback": receipt, "callback.param": push.message_id}} if receipt else {})
+        return message | ({"extra": {"callback": receipt, "callback.param": push.receipt}} if receipt else {})
 
 
 def signature_of(form: Mapping[str, str], secret: str) -> str:

@@ -19,7 +19,7 @@ from apps.providers.tokens import Token, TokenPolicy, TokenRefused
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import MIDNIGHT, Codes, Said, Word
 from apps.providers.vendors.content import Tap, data_of, is_marketing, number_of, tap_of
-from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPT, Rules, check_names, check_receipt_url, text_field
+from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, check_names, text_field
 from apps.providers.vendors.token import FORM, KEEP_FOR, TokenProvider, milliseconds
 
 _SHORT_BODY = 50
@@ -46,7 +46,7 @@ class OppoProvider(TokenProvider):
                 "service_category", _("Category of service messages"),
                 _("As OPPO names its classes: ORDER, ACCOUNT and so on."),
             ),
-            RECEIPT,
+            RECEIPTS,
             *LIMIT_FIELDS,
         ),
         reaches="devices",
@@ -75,7 +75,6 @@ class OppoProvider(TokenProvider):
 
     def check_shape(self) -> None:
         check_names(self.values, "app_key", "channel_id", "category", "service_channel_id", "service_category")
-        check_receipt_url(self.values, longest=200)
 
     def make_token(self) -> Token:
         now = clock.now()
@@ -140,8 +139,8 @@ class OppoProvider(TokenProvider):
             "off_line_ttl": ttl,
             "channel_id": self.value(f"{kind}channel_id"),
             "category": self.value(f"{kind}category"),
-            "call_back_url": self.value("receipt_url"),
-            "call_back_parameter": push.message_id if self.value("receipt_url") else "",
+            "call_back_url": self.receipt_url(push),
+            "call_back_parameter": push.receipt if self.receipt_url(push) else "",
         }
         return {name: value for name, value in members.items() if value not in ("", None)}
 

@@ -131,7 +131,12 @@ class VendorProvider(ABC):
 
     def groups(self, pushes: Sequence[Push]) -> list[list[Push]]:
         """Which pushes share a request."""
-        return groups_of(pushes, self.rules.batch)
+        return groups_of(pushes, 1 if self.value("receipts") else self.rules.batch)
+
+    def receipt_url(self, push: Push) -> str:
+        """Where the vendor reports on this push; empty when there is nobody to report to."""
+        home = str(settings.PUBLIC_URL).rstrip("/")
+        return f"{home}/r/{self.name}" if push.receipt and home.startswith("https://") else ""
 
     def exchange(self, groups: Sequence[Sequence[Push]], token: str) -> list[Answer]:
         return exchange(self.lane(), [self.request(group, token) for group in groups])

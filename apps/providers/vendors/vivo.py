@@ -21,10 +21,9 @@ from apps.providers.vendors.answers import MIDNIGHT, Codes, Said, Word
 from apps.providers.vendors.content import Tap, columns_of, is_marketing, number_of, tap_of, texts_of
 from apps.providers.vendors.fields import (
     LIMIT_FIELDS,
-    RECEIPT,
+    RECEIPTS,
     Rules,
     check_names,
-    check_receipt_url,
     choice_field,
     text_field,
 )
@@ -57,7 +56,7 @@ class VivoProvider(TokenProvider):
                 ("IM", "ACCOUNT", "TODO", "DEVICE_REMINDER", "ORDER", "SUBSCRIPTION"),
                 _("One that vivo has approved for the app. Without it service messages go out as marketing."),
             ),
-            RECEIPT,
+            RECEIPTS,
             *LIMIT_FIELDS,
         ),
         reaches="devices",
@@ -88,7 +87,6 @@ class VivoProvider(TokenProvider):
 
     def check_shape(self) -> None:
         check_names(self.values, "app_id", "app_key")
-        check_receipt_url(self.values)
 
     def make_token(self) -> Token:
         now = clock.now()
@@ -157,8 +155,8 @@ class VivoProvider(TokenProvider):
 
     def _receipt(self, push: Push) -> dict[str, str]:
         """vivo reports on single messages only."""
-        url = self.value("receipt_url")
-        return {"callback": url, "callback.param": push.message_id} if url else {}
+        url = self.receipt_url(push)
+        return {"callback": url, "callback.param": push.receipt} if url else {}
 
 
 def _task_of(answer: Answer) -> str:

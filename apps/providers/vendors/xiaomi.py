@@ -15,7 +15,7 @@ from apps.providers.exchanges import Reply, Request
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import MIDNIGHT, Codes, Said
 from apps.providers.vendors.content import Tap, data_of, digest_of, is_marketing, number_of, tap_of
-from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPT, Rules, check_names, check_receipt_url, text_field
+from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, check_names, text_field
 from apps.providers.vendors.provider import VendorProvider
 from apps.providers.vendors.token import FORM
 
@@ -33,7 +33,7 @@ class XiaomiProvider(VendorProvider):
                 "service_channel_id", _("Channel of service messages"),
                 _("An approved private-message channel. Without it service messages go out as marketing."),
             ),
-            RECEIPT,
+            RECEIPTS,
             *LIMIT_FIELDS,
         ),
         reaches="devices",
@@ -72,7 +72,6 @@ class XiaomiProvider(VendorProvider):
 
     def check_shape(self) -> None:
         check_names(self.values, "package_name", "channel_id", "service_channel_id")
-        check_receipt_url(self.values)
 
     def request(self, group: Sequence[Push], token: str) -> Request:
         push = group[0]
@@ -114,5 +113,5 @@ class XiaomiProvider(VendorProvider):
         return {"extra.notify_effect": effect} | ({name: target} if name else {})
 
     def _receipt(self, push: Push) -> dict[str, str]:
-        url = self.value("receipt_url")
-        return {"extra.callback": url, "extra.callback.param": push.message_id} if url else {}
+        url = self.receipt_url(push)
+        return {"extra.callback": url, "extra.callback.param": push.receipt} if url else {}
