@@ -370,6 +370,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
 
 #: What collects invoices: the path of a class with the shape of `apps.billing.payments.PaymentAdapter`.
 PAYMENT_ADAPTER = env.text("PAYMENT_ADAPTER", "apps.billing.payments.Manual")
+#: For the adapter `apps.billing.processors.stripe.Stripe`. api: where Stripe is, empty for the real one.
+STRIPE = {
+    "key": env.text("STRIPE_KEY"),
+    "webhook_secret": env.text("STRIPE_WEBHOOK_SECRET"),
+    "api": env.text("STRIPE_API"),
+}
+if STRIPE["key"]:  # the button “Pay” sends the browser on to Stripe's page
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"].append("https://checkout.stripe.com")
 #: What is done about an unpaid invoice, and how many days after it was due. A plan may say otherwise.
 DUNNING = env.text(
     "DUNNING",

@@ -112,3 +112,19 @@ class BadCredit(HouseError):
     category = Category.INVALID
     code = "bad_credit"
     default_message = _("This coupon, credit or tax cannot be used.")
+
+
+class BadNotice(HouseError):
+    """A payment processor's notice that nobody proved to have sent, or that cannot be read."""
+
+    category = Category.UNAUTHENTICATED
+    code = "bad_notice"
+    default_message = _("The notice is not signed by the payment processor.")
+
+
+class ProcessorUnavailable(HouseError):
+    """The payment processor did not answer, or refused to. Nothing was changed."""
+
+    category = Category.UNAVAILABLE
+    code = "processor_unavailable"
+    default_message = _("The payment processor does not answer just now. Try again in a moment.")

@@ -1,10 +1,16 @@
-"""How money for an invoice comes in by itself: an adapter turns one processor into a few words. Plain Python."""
+"""How money for an invoice comes in by itself: an adapter turns one processor into a few words."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from apps.billing.errors import BadNotice
 
 
 class CollectionResult(StrEnum):
@@ -19,7 +25,7 @@ class CollectionResult(StrEnum):
 class Demand:
     """What to collect. invoice_id is the same at every retry: the processor must charge it once.
 
-    payer: by which the processor knows the tenant, empty before the first payment.
+    payer: by which the processor knows the tenant, empty before the first payment. label: the invoice's number.
     """
 
     invoice_id: str
@@ -27,6 +33,7 @@ class Demand:
     amount: int
     currency: str
     payer: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +44,76 @@ class Collection:
     reference: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something happened at the processor. identity: its own of the notice. reference: its own of what it is about."""
+
+    identity: str
+    kind: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Money that is there. amount: minor units. reference: the processor's of the payment. payer: as in Demand."""
+
+    invoice_id: str
+    tenant_id: str
+    amount: int
+    currency: str
+    reference: str
+    payer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """Money of a payment that went back. amount: minor units. reference: the processor's of the refund."""
+
+    payment: Received
+    amount: int
+    reference: str
+
+
 class PaymentAdapter(Protocol):
-    """name: what payments by it are booked under. collect talks to a network and must be called outside a scope."""
+    """name: what payments by it are booked under. pays_online: it has a page where customers pay.
+
+    All but read_notice talk to a network and must be called outside a scope. checkout: the address of the page, None
+    when there is none for this demand. read_notice: checks who sent it, raises BadNotice. look_up: what it is about
+    says now, None when it is none of ours.
+    """
 
     name: str
+    pays_online: bool
 
     def collect(self, demand: Demand) -> Collection: ...
+
+    def checkout(self, demand: Demand, return_url: str) -> str | None: ...
+
+    def read_notice(self, body: bytes, headers: Mapping[str, str]) -> Notice: ...
+
+    def look_up(self, notice: Notice) -> Received | Refunded | None: ...
 
 
 class Manual:
     """Nobody is charged: customers transfer the money, and an operator books it."""
 
     name = "manual"
+    pays_online = False
 
     def collect(self, demand: Demand) -> Collection:
         return Collection(CollectionResult.WAITING)
+
+    def checkout(self, demand: Demand, return_url: str) -> str | None:
+        return None
+
+    def read_notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:
+        raise BadNotice
+
+    def look_up(self, notice: Notice) -> Received | Refunded | None:
+        return None
+
+
+def payment_adapter() -> PaymentAdapter:
+    """The one that `settings.PAYMENT_ADAPTER` names."""
+    adapter: PaymentAdapter = import_string(settings.PAYMENT_ADAPTER)()
+    return adapter

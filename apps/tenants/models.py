@@ -83,6 +83,8 @@ class Tenant(PublicIdModel, TimestampedModel):
     objects: ClassVar[TenantManager[Tenant]] = TenantManager()
 
     class Meta:
+        verbose_name = _("organisation")
+        verbose_name_plural = _("organisations")
         constraints: ClassVar = [
             models.CheckConstraint(condition=~models.Q(name=""), name="tenant_has_a_name"),
         ]
@@ -279,6 +281,8 @@ class AuditEntry(TenantOwned):
     objects: ClassVar[TenantManager[AuditEntry]] = TenantManager()
 
     class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit log of organisations")
         indexes: ClassVar = [models.Index(fields=["tenant", "-id"], name="audit_of_tenant")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "previous_hash"], name="the_audit_chain_does_not_fork"),

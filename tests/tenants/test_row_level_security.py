@@ -34,6 +34,8 @@ REVIEWED = {
     "billing_usagesource", "billing_unmatchedusage",
     # What operators do, of which the tenant's part stands in its own audit too; the admin's own log stays empty
     "operations_operatorentry", "django_admin_log",
+    # A payment processor's notice comes before any tenant is known
+    "billing_processornotice",
 }  # fmt: skip
 
 

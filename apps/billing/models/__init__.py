@@ -15,6 +15,7 @@ from apps.billing.models.invoices import (
 )
 from apps.billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
 from apps.billing.models.plans import BillingPeriod, Plan, PlanVersion, Subscription
+from apps.billing.models.processors import ProcessorNotice
 from apps.billing.models.quotas import Quota, UsageAlert
 from apps.billing.models.usage import (
     ConnectionLevel,
@@ -49,6 +50,7 @@ __all__ = [
     "PaymentStatus",
     "Plan",
     "PlanVersion",
+    "ProcessorNotice",
     "Quota",
     "Subscription",
     "TaxRate",

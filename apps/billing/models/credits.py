@@ -23,6 +23,8 @@ class TaxRate(models.Model):
     reason = models.CharField(_("reason of a rate of 0"), max_length=160, blank=True)
 
     class Meta:
+        verbose_name = _("tax rate")
+        verbose_name_plural = _("tax rates")
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(percent__gte=0, percent__lt=1000), name="a_tax_rate_is_sane"),
         ]
@@ -77,6 +79,8 @@ class Coupon(PublicIdModel, TenantOwned):
     objects: ClassVar[TenantManager[Coupon]] = TenantManager()
 
     class Meta:
+        verbose_name = _("coupon")
+        verbose_name_plural = _("coupons")
         indexes: ClassVar = [models.Index(fields=["tenant", "id"], name="coupon_of_tenant")]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(value__gt=0), name="a_coupon_is_worth_something"),
@@ -119,6 +123,8 @@ class CreditGrant(PublicIdModel, TenantOwned):
     objects: ClassVar[TenantManager[CreditGrant]] = TenantManager()
 
     class Meta:
+        verbose_name = _("prepaid credit")
+        verbose_name_plural = _("prepaid credits")
         indexes: ClassVar = [
             models.Index(fields=["tenant", "id"], name="credit_of_tenant"),
             models.Index(

@@ -71,6 +71,8 @@ class Invoice(PublicIdModel, TenantOwned, TimestampedModel):
     objects: ClassVar[TenantManager[Invoice]] = TenantManager()
 
     class Meta:
+        verbose_name = _("invoice")
+        verbose_name_plural = _("invoices")
         indexes: ClassVar = [
             models.Index(fields=["tenant", "-id"], name="invoice_of_tenant"),
             models.Index(fields=["finalise_at"], name="invoice_to_finalise", condition=models.Q(status="draft")),
@@ -190,12 +192,21 @@ class CreditNote(PublicIdModel, TenantOwned):
     #: Minor units per part of the invoice: "" for the net amount, else the code of a tax.
     parts_json = models.JSONField(default=dict)
     reason = models.CharField(max_length=300)
+    #: The processor's own of the refund it mirrors, empty when no money went back.
+    refund_reference = models.CharField(max_length=80, blank=True, db_default="")
     created_at = models.DateTimeField(default=clock.now)
 
     objects: ClassVar[TenantManager[CreditNote]] = TenantManager()
 
     class Meta:
+        verbose_name = _("credit note")
+        verbose_name_plural = _("credit notes")
         constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "refund_reference"],
+                condition=~models.Q(refund_reference=""),
+                name="a_refund_is_mirrored_once",
+            ),
             models.UniqueConstraint(fields=["series", "number"], name="a_credit_note_number_is_given_once"),
         ]
 
@@ -218,6 +229,8 @@ class Payment(PublicIdModel, TenantOwned):
     objects: ClassVar[TenantManager[Payment]] = TenantManager()
 
     class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "method", "reference"], name="a_payment_is_booked_once"),
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="a_payment_moves_money"),

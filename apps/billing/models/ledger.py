@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from apps.core import clock
 from apps.tenants.models import TenantManager, TenantOwned
@@ -68,5 +69,7 @@ class LedgerEntry(TenantOwned):
     objects: ClassVar[TenantManager[LedgerEntry]] = TenantManager()
 
     class Meta:
+        verbose_name = _("ledger entry")
+        verbose_name_plural = _("ledger entries")
         indexes: ClassVar = [models.Index(fields=["tenant", "account"], name="entry_of_account")]
         constraints: ClassVar = [models.CheckConstraint(condition=~models.Q(amount=0), name="an_entry_moves_something")]

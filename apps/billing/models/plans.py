@@ -25,6 +25,10 @@ class Plan(models.Model):
     name = models.CharField(_("name"), max_length=80)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
+    class Meta:
+        verbose_name = _("plan")
+        verbose_name_plural = _("plans")
+
     def __str__(self) -> str:
         return self.name
 
@@ -39,6 +43,8 @@ class PlanVersion(models.Model):
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
+        verbose_name = _("plan version")
+        verbose_name_plural = _("plan versions")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["plan", "number"], name="plan_versions_are_numbered"),
         ]

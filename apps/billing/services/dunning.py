@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.utils.module_loading import import_string
 
 from apps.billing.dunning import parse
 from apps.billing.models import DunningStep, Invoice, PaymentStatus
-from apps.billing.payments import CollectionResult, Demand, PaymentAdapter
+from apps.billing.payments import CollectionResult, Demand, payment_adapter
 from apps.billing.pricing import Terms
 from apps.billing.services.credits import profile_of
 from apps.billing.services.letters import write_about_invoice
+from apps.billing.services.paying import demand_for
 from apps.billing.services.settling import record_payment
 from apps.billing.services.standing import review_standing
 from apps.core import clock
@@ -34,11 +34,6 @@ def plan_dunning(*, tenant: Tenant, invoice: Invoice, due_at: datetime, terms: T
         DunningStep(tenant=tenant, invoice=invoice, action=step.action, due_at=due_at + timedelta(days=step.days))
         for step in parse(terms.dunning or settings.DUNNING)
     )
-
-
-def payment_adapter() -> PaymentAdapter:
-    adapter: PaymentAdapter = import_string(settings.PAYMENT_ADAPTER)()
-    return adapter
 
 
 def take_dunning_steps() -> int:
@@ -64,10 +59,8 @@ def _take(tenant_id: int, number: int) -> None:
             return
         DunningStep.objects.of(tenant).filter(pk=number).update(done_at=clock.now())
         _act(tenant, step)
-        invoice, profile = step.invoice, profile_of(tenant=tenant)
-        demand = Demand(
-            invoice.public_id, tenant.public_id, invoice.open_amount, invoice.currency, profile.payer_reference
-        )
+        invoice = step.invoice
+        demand = demand_for(tenant=tenant, invoice=invoice)
     if step.action == DunningStep.Action.COLLECT and demand.amount:
         _collect(tenant, invoice, demand)
 

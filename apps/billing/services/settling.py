@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
@@ -21,7 +22,7 @@ from apps.billing.models import (
     Payment,
     PaymentStatus,
 )
-from apps.billing.money import add, allocate, posted, precise
+from apps.billing.money import add, allocate, major, posted, precise
 from apps.billing.services.credits import wallet
 from apps.billing.services.ledger import Account, book
 from apps.billing.services.numbering import number_credit_note
@@ -57,14 +58,52 @@ def record_payment(
     return payment
 
 
+@dataclass(frozen=True, slots=True)
+class Repaid:
+    """Money that a processor gave back. method: as of its payments. reference: its own of the refund."""
+
+    method: str
+    reference: str
+
+
+def mirror_refund(*, tenant: Tenant, invoice: Invoice, amount: int, repaid: Repaid, actor: str) -> CreditNote:
+    """A credit note over `amount` minor units that have gone back already. The same refund again answers the first.
+
+    Raises WrongInvoiceState unless the invoice is paid, and BadAmount for more than was paid or is left of it.
+    """
+    locked = _finalised(tenant, invoice)
+    known = CreditNote.objects.of(tenant).filter(refund_reference=repaid.reference).first()
+    if known is not None:
+        return known
+    if locked.open_amount:
+        raise WrongInvoiceState
+    if amount > locked.paid:
+        raise BadAmount
+    return issue_credit_note(
+        tenant=tenant,
+        invoice=locked,
+        amount=major(amount, locked.currency),
+        reason=repaid.reference,
+        actor=actor,
+        repaid=repaid,
+    )
+
+
 def issue_credit_note(
-    *, tenant: Tenant, invoice: Invoice, reason: str, actor: str, amount: Decimal | None = None
+    *,
+    tenant: Tenant,
+    invoice: Invoice,
+    reason: str,
+    actor: str,
+    amount: Decimal | None = None,
+    repaid: Repaid | None = None,
 ) -> CreditNote:
     """Takes back `amount` (with tax, in the currency; None: all that is left) of a finalised invoice.
 
     Posted amounts round the sum of all notes so far, so that the last one takes the residue. What was not paid yet is
-    owed no more; then the prepaid credit that paid gets it back, last burnt first; the rest becomes new credit.
-    Raises WrongInvoiceState, and BadAmount when the notes would pass the invoice.
+    owed no more; then the prepaid credit that paid gets it back, last burnt first; the rest becomes new credit. repaid:
+    none of this, the money itself went back. Raises WrongInvoiceState, and BadAmount when the notes would pass the
+    invoice.
     """
     locked = _finalised(tenant, invoice)
     before = list(CreditNote.objects.of(tenant).filter(invoice=locked))
@@ -83,12 +122,14 @@ def issue_credit_note(
         total=total,
         parts_json=parts,
         reason=reason[:300],
+        refund_reference=repaid.reference if repaid else "",
     )
+    given_back = [(_cash(locked, repaid.method), -total)] if repaid else _given_back(tenant, locked, total)
     book(
         tenant=tenant,
         operation="credit note",
         operation_id=note.public_id,
-        entries=[*_taken_back(locked, parts), *_given_back(tenant, locked, total)],
+        entries=[*_taken_back(locked, parts), *given_back],
     )
     locked.credited += total
     _settle(tenant, locked, actor)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import translation
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.billing.documents import Document, as_csv, as_json, document_of, preview
 from apps.billing.errors import WrongInvoiceState
 from apps.billing.models import CreditGrant, Invoice
 from apps.billing.money import display
+from apps.billing.payments import payment_adapter
 from apps.billing.pdf import invoice_pdf
 from apps.billing.services.credits import balances_of_credits
+from apps.billing.services.paying import demand_for
 from apps.dashboard.access import DashboardRequest, page
+from apps.dashboard.current import public_origin
+from apps.tenants.scope import tenant_scope
 
 _PAGE = 50
 
@@ -74,6 +81,23 @@ def invoice_preview(request: DashboardRequest) -> HttpResponse:
 @require_safe
 def invoice(request: DashboardRequest, invoice_id: str) -> HttpResponse:
     return _detail(request, _document(request, invoice_id))
+
+
+@page("billing.write", in_scope=False)
+@require_POST
+def pay_invoice(request: DashboardRequest, invoice_id: str) -> HttpResponse:
+    """Off to the processor's page, which sends the browser back here."""
+    with tenant_scope(request.tenant):
+        found = Invoice.objects.of(request.tenant).access(invoice_id)
+        demand = demand_for(tenant=request.tenant, invoice=found)
+    back = reverse("dashboard:invoice", args=[invoice_id])
+    adapter = payment_adapter()
+    if not demand.amount or not adapter.pays_online:
+        raise WrongInvoiceState
+    target = adapter.checkout(demand, f"{public_origin(request)}{back}")
+    if target is None:
+        messages.info(request, _("Nothing to do here: the payment is under way, or this amount must be transferred."))
+    return redirect(target or back)
 
 
 @page("usage.read")
@@ -147,5 +171,12 @@ def _detail(request: DashboardRequest, document: Document) -> HttpResponse:
     sums = {
         name: document.shown(getattr(document, name), language) for name in ("net", "total", "wallet", "paid", "open")
     }
-    context = {"document": document, "lines": lines, "taxes": taxes, "notes": notes, "sums": sums}
+    context = {
+        "document": document,
+        "lines": lines,
+        "taxes": taxes,
+        "notes": notes,
+        "sums": sums,
+        "can_pay": document.open > 0 and document.is_final and payment_adapter().pays_online,
+    }
     return render(request, "dashboard/invoices/detail.html", context)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing.models import LedgerEntry, Payment
-from apps.operations.admin.base import ListOnly, money
+from apps.billing.models import LedgerEntry, Payment, ProcessorNotice
+from apps.operations.admin.base import ListOnly, OpenToOperators, money
 from apps.operations.admin.site import operator_site
 
 
@@ -52,3 +52,14 @@ class PaymentAdmin(ListOnly):
     @admin.display(description=_("amount"))
     def shown_amount(self, payment: Payment) -> str:
         return money(payment.amount, payment.invoice.currency)
+
+
+@admin.register(ProcessorNotice, site=operator_site)
+class ProcessorNoticeAdmin(OpenToOperators):
+    """Those with a problem are for an operator to settle: money came that fits no open invoice."""
+
+    list_display = ("received_at", "processor", "kind", "reference", "handled_at", "problem")
+    list_filter = (("problem", admin.EmptyFieldListFilter), "kind")
+    search_fields = ("identity", "reference")
+    ordering = ("-id",)
+    list_display_links = None
