@@ -18,8 +18,9 @@ from apps.core import clock
 from apps.messaging.models import Message
 from apps.messaging.slices import Slice
 from apps.messaging.targets import targets_of
-from apps.providers import fuse
+from apps.providers import breaker, fuse, health
 from apps.providers.base import Outcome, Result, Scope, Sender
+from apps.providers.breaker import Circuit
 from apps.providers.credentials import open_credentials, pause_credential
 from apps.providers.registry import needs_of, open_provider
 from apps.tenants.scope import tenant_scope
@@ -61,6 +62,7 @@ def call_route(message: Message, made: Slice) -> Called:
     current = sender.credentials[0].id if sender.credentials else ""
     if targets is None:
         outcomes = provider.send(made.pushes)
+        _watch(sender, made.route, {current: outcomes})
         return Called(outcomes, refused=_refused((current, outcome) for outcome in outcomes))
     outcomes = provider.send([target.push for target in targets]) if targets else []
     by_push: dict[int, list[Outcome]] = defaultdict(list)
@@ -71,14 +73,26 @@ def call_route(message: Message, made: Slice) -> Called:
         answers.append(DeviceAnswer(target.device_id, bound_to or current, outcome))
     combined = [combine(push.id, by_push[at]) for at, push in enumerate(made.pushes)]
     refused = _refused((answer.credential_id, answer.outcome) for answer in answers)
-    return Called(combined, answers, refused, _disbelieved(sender, made.route, answers))
-
-
-def _disbelieved(sender: Sender, route: str, answers: Sequence[DeviceAnswer]) -> frozenset[str]:
-    """Credentials whose fuse is blown by these answers (apps/providers/fuse.py)."""
     by_credential: dict[str, list[Outcome]] = defaultdict(list)
     for answer in answers:
         by_credential[answer.credential_id].append(answer.outcome)
+    _watch(sender, made.route, by_credential)
+    return Called(combined, answers, refused, _disbelieved(sender, made.route, by_credential))
+
+
+def _watch(sender: Sender, route: str, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+    """Tells the circuit of each credential what became of its pushes, and counts them for people to see."""
+    for credential_id, said in outcomes.items():
+        if not credential_id:
+            continue
+        circuit = Circuit(sender.region, sender.application_id, route, credential_id)
+        health.count(circuit, said, clock.now())
+        if breaker.record(circuit, said):
+            log.error("push.circuit_opened tenant=%s route=%s credential=%s", sender.tenant_id, route, credential_id)
+
+
+def _disbelieved(sender: Sender, route: str, by_credential: Mapping[str, Sequence[Outcome]]) -> frozenset[str]:
+    """Credentials whose fuse is blown by these answers (apps/providers/fuse.py)."""
     counted = {
         id: fuse.count(
             region=sender.region, name=f"{sender.application_id}:{route}:{id}", batch=fuse.refusals_in(outcomes),

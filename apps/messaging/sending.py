@@ -8,7 +8,7 @@ did not leave (planned) and at most one slice that may have (attempted).
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from time import monotonic
 
@@ -20,9 +20,10 @@ from apps.billing.records import UsageRecordIn
 from apps.billing.services import record_usage, release_sends, reserve_sends
 from apps.core import clock
 from apps.messaging import ledger
+from apps.messaging.gates import permit_for
 from apps.messaging.ledger import Claim, LeaseLost
 from apps.messaging.models import Message
-from apps.messaging.rechecking import recheck, take_places
+from apps.messaging.rechecking import Checked, recheck, take_places
 from apps.messaging.rendering import CompiledContent, compile_content
 from apps.messaging.routes import Called, call_route, record_answers
 from apps.messaging.slices import Slice, Verdict, judge, read_slice, render_slice
@@ -84,7 +85,7 @@ class _Chunk:
             made = self._next_slice(until)
 
     def _next_slice(self, until: float) -> Slice | None:
-        """The next slice, marked as attempted and committed; None when this worker is finished with the chunk."""
+        """The next slice, ready to leave; None when this worker is finished with the chunk."""
         with tenant_scope(self.claim.tenant_id):
             if self._is_stopped(until):
                 return None
@@ -94,10 +95,19 @@ class _Chunk:
                 return None
             content = _content_of(self.message.pk, self.claim.tenant_id)
             checked = recheck(self.message, planned, people)
-        made = render_slice(self.message, content, checked.ready, people)
+        permit = permit_for(self.message, planned[0].route)
+        if permit.wait:
+            with tenant_scope(self.claim.tenant_id):
+                ledger.postpone(self.claim, due_at=clock.now() + timedelta(seconds=permit.wait))
+            return None
+        made = render_slice(self.message, content, checked.ready[: permit.most], people)
         made.expires_at = self._expires_at
         for reason, ids in checked.refused.items():
             made.refused[reason].extend(ids)
+        return self._marked(made, checked)
+
+    def _marked(self, made: Slice, checked: Checked) -> Slice | None:
+        """The slice, marked as attempted and committed; None when none of it may leave in this minute."""
         with tenant_scope(self.claim.tenant_id):
             self.lease_ends = monotonic() + settings.SENDING_LEASE
             for due_at, ids in checked.held.items():

@@ -179,7 +179,8 @@ class Provider(Protocol):
     A class that needs something of the tenant says so in a class attribute `needs: Needs`. One that can tell a bad
     credential has a method `check() -> None`, which may call the network and raises CredentialInvalid or NetworkSilent;
     it is called with the credential in question as the sender's only one, before that is saved. One whose network
-    takes so many and no more says so in a class attribute `limits: Limits`.
+    takes so many and no more says so in a class attribute `limits: Limits`, and may have a method
+    `quota_left() -> int | None`: pushes that it still takes today, where that is known.
     """
 
     def send(self, pushes: Sequence[Push]) -> list[Outcome]:

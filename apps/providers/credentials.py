@@ -96,7 +96,22 @@ def usable_credentials(*, tenant: Tenant, application: Application, provider: st
 def open_credentials(*, tenant: Tenant, application: Application, provider: str) -> tuple[Credential, ...]:
     """The usable ones with their values in clear, for a Sender."""
     rows = usable_credentials(tenant=tenant, application=application, provider=provider)
-    return tuple(Credential(row.public_id, _open(tenant, row)) for row in rows)
+    return tuple(open_credential(tenant=tenant, credential=row) for row in rows)
+
+
+def open_credential(*, tenant: Tenant, credential: ProviderCredential) -> Credential:
+    """With its values in clear. For one that is not retired. Inside the scope."""
+    return Credential(credential.public_id, _open(tenant, credential))
+
+
+def sending_credential(*, tenant: Tenant, application: Application, provider: str) -> str | None:
+    """Public id of the one that would send now; empty when all are paused; None when there is none at all."""
+    rows = ProviderCredential.objects.of(tenant).filter(application=application, provider=provider, retired_at=None)
+    known = list(rows.order_by("-id").values_list("pk", "paused_at"))
+    usable = [number for number, paused_at in known if paused_at is None]
+    if usable:
+        return ProviderCredential(pk=usable[0]).public_id
+    return "" if known else None
 
 
 def _create(

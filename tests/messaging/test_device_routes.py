@@ -12,6 +12,7 @@ from apps.audience.addresses import DeviceIn
 from apps.audience.models import Device
 from apps.audience.services.devices import register_device
 from apps.core import clock
+from apps.messaging import slices
 from apps.messaging.models import Delivery, Message
 from apps.messaging.routes import NO_DEVICE, combine
 from apps.messaging.sending import send_due_chunks
@@ -55,6 +56,7 @@ def phones(monkeypatch: pytest.MonkeyPatch) -> type[Phones]:
     for name, empty in (("answers", {}), ("pushes", []), ("senders", [])):
         monkeypatch.setattr(Phones, name, empty)
     monkeypatch.setattr(registry, "_factory", lambda _name: Phones)
+    monkeypatch.setattr(slices, "uniform", lambda _low, high: high)  # else a retry may be due at once
     return Phones
 
 

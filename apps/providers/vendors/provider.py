@@ -109,6 +109,11 @@ class VendorProvider(ABC):
         key = f"{self.account}:{kind}:{day:%Y%m%d}"
         return DayQuota(self.sender.region, key, int(declared) if declared else None)
 
+    def quota_left(self) -> int | None:
+        """Marketing pushes of today; None when nobody has said how many there are."""
+        quota = self.quota(of_marketing=True)
+        return None if quota.limit is None else max(0, quota.limit - quota.used())
+
     # --- For the vendors' own files
 
     def value(self, field: str) -> str:

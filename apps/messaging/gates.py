@@ -1,0 +1,33 @@
+"""Whether a slice may leave now: the state of the account that would send it, asked before anything is attempted.
+
+A network that is down, or an account that somebody must look at first, costs time and no attempts.
+"""
+
+from __future__ import annotations
+
+from apps.messaging.models import Message
+from apps.providers import breaker
+from apps.providers.breaker import Circuit, Permit
+from apps.providers.credentials import sending_credential
+from apps.providers.registry import needs_of
+from apps.tenants.scope import tenant_scope
+
+#: Seconds after which a message looks again whether its paused account was resumed.
+WHILE_PAUSED = 30.0
+
+
+def permit_for(message: Message, route: str) -> Permit:
+    """Opens its own short scope and leaves it before Valkey is asked.
+
+    An account that is paused is waited for only where there is no other route; the message's ttl still runs.
+    """
+    if not needs_of(route).fields:
+        return Permit()
+    application, tenant = message.application, message.tenant
+    with tenant_scope(tenant):
+        credential = sending_credential(tenant=tenant, application=application, provider=route)
+    if credential is None:
+        return Permit()
+    if not credential:
+        return Permit(WHILE_PAUSED) if message.routes[-1] == route else Permit()
+    return breaker.ask(Circuit(tenant.home_region, application.application_id, route, credential))
