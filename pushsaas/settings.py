@@ -27,6 +27,8 @@ TRUSTED_HOPS = env.number("TRUSTED_HOPS", 0)
 #: The region this process runs in, and where each region's engines are. One region today.
 HOME_REGION = env.text("REGION", "local")
 VALKEY_URLS = {HOME_REGION: env.valkey_url()}
+#: Open realtime connections of one process before it answers 4100; 0 = as many as come.
+GATEWAY_MAX_CONNECTIONS = env.number("GATEWAY_MAX_CONNECTIONS", 0)
 #: Which role this process plays: web, gateway, worker, beat, manage. It chooses the database role.
 PROCESS_ROLE = env.text("ROLE", "manage")
 

@@ -38,6 +38,8 @@ class LiveApplication:
     def __init__(self, record: ApplicationRecord) -> None:
         self.record = record
         self.connections: dict[str, Connection] = {}
+        #: Of the connections, those that are in no quota yet.
+        self.unauthorized = 0
         self.users: dict[str, set[Connection]] = {}
         self.counters = Counters()
         self.publishes = TokenBucket(record.settings.max_publishes_per_second)
@@ -48,12 +50,25 @@ class LiveApplication:
             self.publishes = TokenBucket(record.settings.max_publishes_per_second)
         self.record = record
 
+    @property
+    def counted(self) -> int:
+        """Open connections that are billed and limited."""
+        return len(self.connections) - self.unauthorized
+
+    def authorized(self, connection: Connection) -> None:
+        """From now on it counts."""
+        connection.must_authorize = False
+        self.unauthorized -= 1
+        self.counters.peak = max(self.counters.peak, self.counted)
+
     def add(self, connection: Connection) -> None:
         self.connections[connection.socket_id] = connection
-        self.counters.peak = max(self.counters.peak, len(self.connections))
+        self.unauthorized += connection.must_authorize
+        self.counters.peak = max(self.counters.peak, self.counted)
 
     def remove(self, connection: Connection) -> None:
-        self.connections.pop(connection.socket_id, None)
+        if self.connections.pop(connection.socket_id, None) is not None:
+            self.unauthorized -= connection.must_authorize
         if connection.user_id is not None:
             others = self.users.get(connection.user_id, set())
             others.discard(connection)

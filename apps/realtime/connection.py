@@ -39,8 +39,8 @@ class Connection:
 
     __slots__ = (
         "application", "client", "client_events", "engine", "frames", "is_closing", "is_one_way", "is_online",
-        "last_received", "must_authorize", "pinged_at", "since", "socket_id", "subscriptions", "user_data", "user_id",
-        "wants_positions", "watched",
+        "last_received", "must_authorize", "pinged_at", "protocol", "since", "socket_id", "subscriptions",
+        "user_data", "user_id", "wants_positions", "watched",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, application: LiveApplication, frames: Frames, client: str) -> None:
@@ -55,7 +55,8 @@ class Connection:
         self.pinged_at: float | None = None
         self.is_closing = False
         #: Until it signs in or joins a channel that needs a signature. A later change of the setting leaves it alone.
-        self.must_authorize = application.record.settings.authorized_connections_only
+        self.must_authorize = False
+        self.protocol = messages.PROTOCOL
         #: The client can only listen, so it is never asked for a sign of life.
         self.is_one_way = False
         #: Every subscription carries positions, whether it asks for them or not.
@@ -77,8 +78,22 @@ class Connection:
         """Nothing is delivered after the close frame."""
         if not self.is_closing:
             self.is_closing = True
+            if self.protocol < messages.OLDEST_WITH_CLOSE_CODES:
+                self.send(messages.error(why.reason, why.code))
             self.leave_channels()
             self.frames.close(why.code, why.reason)
+
+    async def authorize(self) -> bool:
+        """After it has shown a signature. False when there is no place for it: then it is closed. Raises LinkLost."""
+        if not self.must_authorize:
+            return True
+        record = self.application.record
+        admission, cap = self.engine.membership.admission, record.settings.max_connections
+        if not await admission.admit(record.tenant_id, record.application_id, cap=cap):
+            self.close(closing.CONNECTION_QUOTA)
+            return False
+        self.application.authorized(self)
+        return True
 
     async def receive(self, text: str | bytes) -> None:
         """One frame from the client. A bad one is answered with an error event and changes nothing."""
@@ -135,7 +150,7 @@ class Connection:
             self.refuse("This connection is signed in as another user", closing.SIGN_IN_FAILED)
         elif (watchlist := watching.watchlist_of(user)) is None:
             self.refuse("watchlist must be a list of user ids", closing.SIGN_IN_FAILED)
-        else:
+        elif await self.authorize():
             await self._signed_in(user_id, user, user_data)
             if self.application.record.settings.watchlist:
                 await watching.begin(self, watchlist)
@@ -148,7 +163,6 @@ class Connection:
             if came_online:
                 self.engine.behaviour.note(self.application, user_id, behaviour.ONLINE)
         self.user_id, self.user_data = user_id, user
-        self.must_authorize = False
         self.application.sign_in(self, user_id)
         self.send(messages.signin_success(user_data))
 

@@ -66,6 +66,7 @@ class Engine:
         self.probe = Probe(self.name, self.lines, self.broker)
         self.upkeep = Upkeep(self)
         self.board = Board(self)
+        self.open_count = 0
         self._listeners: dict[bytes, Callable[[bytes], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 

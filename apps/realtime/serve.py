@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,16 +29,28 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--server", choices=("daphne", "uvicorn"), default="daphne")
     parser.add_argument("--drain", type=float, default=5.0, metavar="SECONDS", help="window for closing connections")
-    return parser.parse_args(argv)
+    parser.add_argument("--tls-certificate", metavar="FILE", help="PEM chain; Daphne then speaks HTTP/2 too")
+    parser.add_argument("--tls-key", metavar="FILE", help="PEM key of the certificate")
+    arguments = parser.parse_args(argv)
+    if bool(arguments.tls_certificate) != bool(arguments.tls_key):
+        parser.error("--tls-certificate and --tls-key go together")
+    return arguments
 
 
-def _listen(host: str, port: int) -> socket.socket:
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Paths of PEM files."""
+
+    certificate: str
+    key: str
+
+
+def _bind(host: str, port: int) -> socket.socket:
     """Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
-    listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
 
@@ -49,7 +62,22 @@ def _application() -> DataPlane:
     return application
 
 
-def run_daphne(listener: socket.socket, drain: float) -> str | None:
+def _endpoint(listener: socket.socket, tls: Tls | None) -> str:
+    """In Twisted's words. The listener is given up: Twisted listens on a duplicate, or anew."""
+    if tls is None:
+        listener.listen(BACKLOG)
+        return f"fd:fileno={listener.detach()}"
+    from twisted.internet.endpoints import quoteStringArgument
+
+    def quoted(text: str) -> str:
+        return str(quoteStringArgument(text))  # type: ignore[no-untyped-call]  # Twisted leaves it untyped
+
+    host, port = listener.getsockname()[:2]
+    listener.close()  # Twisted has no endpoint for TLS on a socket of ours
+    return f"ssl:{port}:interface={quoted(host)}:certKey={quoted(tls.certificate)}:privateKey={quoted(tls.key)}"
+
+
+def run_daphne(listener: socket.socket, drain: float, tls: Tls | None) -> str | None:
     """Until stopped; what went wrong, if anything did."""
     import uvloop
 
@@ -58,9 +86,9 @@ def run_daphne(listener: socket.socket, drain: float) -> str | None:
     application = _application()
     from apps.realtime.servers import daphne
 
-    # Handed over for good: Twisted listens on a duplicate and closes this one.
-    endpoint = f"fd:fileno={listener.detach()}"
-    server = daphne.GatewayServer(application, [endpoint], on_signal=lambda: application.plane().drain(drain))
+    server = daphne.GatewayServer(
+        application, [_endpoint(listener, tls)], on_signal=lambda: application.plane().drain(drain)
+    )
     loop = daphne.event_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, server.signalled)
@@ -70,7 +98,7 @@ def run_daphne(listener: socket.socket, drain: float) -> str | None:
     return server.failure
 
 
-async def _serve_uvicorn(listener: socket.socket, drain: float) -> None:
+async def _serve_uvicorn(listener: socket.socket, drain: float, tls: Tls | None) -> None:
     import uvicorn
 
     application = _application()
@@ -79,6 +107,7 @@ async def _serve_uvicorn(listener: socket.socket, drain: float) -> None:
     config = uvicorn.Config(
         application, ws=FramesProtocol, http="httptools", lifespan="off", access_log=False, log_config=None,
         server_header=False, backlog=BACKLOG, timeout_graceful_shutdown=5,
+        ssl_certfile=tls.certificate if tls else None, ssl_keyfile=tls.key if tls else None,
     )  # fmt: skip
     config.load()
     server = uvicorn.Server(config)
@@ -95,23 +124,24 @@ async def _serve_uvicorn(listener: socket.socket, drain: float) -> None:
     await server.shutdown(sockets=[listener])
 
 
-def run_uvicorn(listener: socket.socket, drain: float) -> str | None:
+def run_uvicorn(listener: socket.socket, drain: float, tls: Tls | None) -> str | None:
     """Until stopped."""
     import uvloop
 
-    uvloop.run(_serve_uvicorn(listener, drain))
+    uvloop.run(_serve_uvicorn(listener, drain, tls))
     return None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     try:
-        listener = _listen(arguments.host, arguments.port)
+        listener = _bind(arguments.host, arguments.port)
     except OSError as error:
         sys.stderr.write(f"Cannot listen on {arguments.host}:{arguments.port}: {error.strerror or error}\n")
         return 1
     run = run_daphne if arguments.server == "daphne" else run_uvicorn
-    failure = run(listener, arguments.drain)
+    tls = Tls(arguments.tls_certificate, arguments.tls_key) if arguments.tls_certificate else None
+    failure = run(listener, arguments.drain, tls)
     if failure:
         sys.stderr.write(f"The server could not start: {failure}\n")
     return 1 if failure else 0

@@ -55,6 +55,8 @@ async def subscribe(connection: Connection, message: ClientMessage) -> None:
         kind = channels.kind_of(wish.channel)
         if kind.needs_auth:
             _check_auth(connection, wish)
+            if not await connection.authorize():
+                return
         member = _member(connection, wish) if kind.is_presence else None
         subscription = connection.subscriptions.get(wish.channel)
         if subscription is not None:
@@ -141,8 +143,6 @@ async def _subscribe(connection: Connection, wish: _Wish, member: Member | None)
         _undo(connection, channel, member)
         return
     connection.subscriptions[name] = engine.subscription(channel, member)
-    if channel.kind.needs_auth:
-        connection.must_authorize = False
     if not name.startswith("#"):
         user_id = connection.user_id if member is None else member.user_id
         engine.behaviour.note(connection.application, user_id, behaviour.JOINED, channel=name)

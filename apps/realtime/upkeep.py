@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PONG_TIMEOUT = 30.0
+#: For clients of protocols that know no pings.
+_IDLE = 24 * 3_600.0
 #: For applications with authorized connections only; Pusher does not document its own.
 _AUTHORIZE_WITHIN = 30.0
 #: Beyond the promised activity timeout, for the client's ping to arrive.
@@ -70,7 +72,7 @@ class Upkeep:
         engine, now = self._engine, time.monotonic()
         elapsed, self._counted_at = now - self._counted_at, now
         for application in engine.applications.values():
-            open_now = len(application.connections)
+            open_now = application.counted
             counters = application.counters
             counters.connection_seconds += elapsed * open_now
             counters.peak = max(counters.peak, open_now)
@@ -106,6 +108,9 @@ class Upkeep:
 def _check(connection: Connection, now: float, patience: float) -> None:
     if connection.must_authorize and time.time() - connection.since > _AUTHORIZE_WITHIN:
         connection.close(closing.UNAUTHORISED)
+    elif connection.protocol < messages.OLDEST_WITH_PING:
+        if now - connection.last_received > _IDLE:
+            connection.close(closing.INACTIVE)
     elif connection.is_one_way:
         if now - connection.last_received > _COMMENT_EVERY:
             connection.last_received = now

@@ -15,11 +15,13 @@ from apps.realtime.peers import EXTENSION, MAX_QUEUED_BYTES, AsgiFrames, Frames
 from apps.realtime.plane import Plane
 from apps.realtime.protocol import closing, messages
 from apps.realtime.protocol.closing import Close
+from apps.realtime.protocol.frames import frame
 from apps.realtime.protocol.signing import query_pairs
 from apps.realtime.sessions import Session, admit
 from apps.tenants.queries import ApplicationRecord
 
 _PATH = re.compile(r"/app/([^/]+)/?\Z")
+_WITHOUT_CLOSE_CODES = frozenset(map(str, range(messages.OLDEST_WITH_CLOSE_CODES)))
 #: Larger than any valid client message; also the server adapters' limit.
 MAX_MESSAGE = 64 * 1024
 
@@ -36,13 +38,13 @@ async def serve(plane: Plane, scope: Scope, receive: Receive, send: Send) -> Non
     try:
         record = await _application(plane, scope, query)
         engine = await plane.engine(record.region)
-        if not await admit(engine, record):
-            raise Refused(closing.CONNECTION_QUOTA)
+        why = await admit(engine, record)
     except Refused as refused:
-        await _end(frames, refused.why, receive)
-        return
+        why = refused.why
     except (LinkLost, CommandFailed, OSError):
-        await _end(frames, closing.OVER_CAPACITY, receive)
+        why = closing.OVER_CAPACITY
+    if why is not None:
+        await _end(frames, why, query, receive)
         return
     await _serve_admitted(engine, record, frames, query, receive)
 
@@ -54,8 +56,10 @@ async def _application(plane: Plane, scope: Scope, query: Mapping[str, str]) -> 
     return await application_of(plane, found[1], query)
 
 
-async def _end(frames: Frames, why: Close, receive: Receive) -> None:
+async def _end(frames: Frames, why: Close, query: Mapping[str, str], receive: Receive) -> None:
     frames.accept_writes(MAX_QUEUED_BYTES, lambda: None)
+    if query.get("protocol") in _WITHOUT_CLOSE_CODES:
+        frames.write(frame(messages.error(why.reason, why.code)))
     frames.close(why.code, why.reason)
     while (await receive())["type"] != "websocket.disconnect":
         pass
@@ -65,6 +69,7 @@ async def _serve_admitted(
     engine: Engine, record: ApplicationRecord, frames: Frames, query: Mapping[str, str], receive: Receive
 ) -> None:
     with Session(engine, record, frames, client_of(query)) as connection:
+        connection.protocol = int(query["protocol"])
         connection.wants_positions = query.get("positions") == "true"
         connection.send(messages.connection_established(connection.socket_id, record.settings.activity_timeout))
         await _read(connection, receive)

@@ -63,7 +63,8 @@ _UNKNOWN = "There is no event 'the end' that a client may send"
 
 PATHS = st.sampled_from([
     "/events", "/batch_events", "/channels", "/channels/news", "/channels/presence-a/users", "/channels/news/history",
-    "/users/ada/terminate_connections", "/channels/%00", "/channels/%ff", "/users/%23/terminate_connections", "/no",
+    "/users/ada/terminate_connections", "/poll", "/channels/%00",
+    "/channels/%ff", "/users/%23/terminate_connections", "/no",
 ])  # fmt: skip
 BODIES = (
     st.fixed_dictionaries(
@@ -83,7 +84,8 @@ BODIES = (
 )
 QUERIES = st.sampled_from([
     "", "info=user_count", "info=x", "filter_by_prefix=presence-", "limit=0", "limit=9&direction=forwards", "since=e:1",
-    "since=%00", "a=%zz", "channels[]=news", "a=b=c;d", "limit=%F0%9F%98%80", "&&==&",
+    "since=%00", "a=%zz", "channels[]=news", "a=b=c;d", "channels=news",
+    "channels=news&timeout=x", "channels=a,b&last_event_id=a/e/1", "channels=a&rewind=3", "limit=%F0%9F%98%80", "&&==&",
 ])  # fmt: skip
 
 

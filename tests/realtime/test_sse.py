@@ -21,9 +21,9 @@ from tests.realtime.wire import PATIENCE, key_of, record, world
 pytestmark = pytest.mark.usefixtures("clean_valkey")
 
 
-def signed_target(shop: ApplicationRecord, query: str) -> tuple[str, str]:
+def signed_target(shop: ApplicationRecord, query: str, door: str = "sse") -> tuple[str, str]:
     key, secret = key_of(shop)
-    path = f"/apps/{shop.application_id}/sse"
+    path = f"/apps/{shop.application_id}/{door}"
     full = f"auth_key={key}&auth_timestamp={int(time.time())}&auth_version=1.0&{query}"
     text = signing.request_text(
         signing.SignedRequest("GET", path, full.encode(), b""), signing.query_pairs(full.encode())

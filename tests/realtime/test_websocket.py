@@ -17,7 +17,6 @@ pytestmark = pytest.mark.usefixtures("clean_valkey")
     ("query", "code"),
     [
         ("", 4008),
-        ("?protocol=3", 4007),
         ("?protocol=8", 4007),
         ("?protocol=seven", 4007),
         ("?protocol=7&version=%3Cscript%3E", 4006),

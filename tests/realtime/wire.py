@@ -168,8 +168,12 @@ class World:
         }  # fmt: skip
         sent: list[dict[str, Any]] = []
 
+        requests = iter([{"type": "http.request", "body": body, "more_body": False}])
+
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
+            for message in requests:
+                return message
+            return await asyncio.get_running_loop().create_future()  # the client stays
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)

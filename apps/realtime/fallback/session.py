@@ -108,12 +108,12 @@ class HttpSession:
         try:
             # Confirmed before the client may send anything: its next request may reach another gateway.
             await asyncio.shield(self._engine.board.listen_for(self._name))
-            admitted = await admit(self._engine, self._record)
+            why = await admit(self._engine, self._record)
         except (LinkLost, CommandFailed):
             self.close(closing.OVER_CAPACITY)
             return
-        if not admitted:
-            self.close(closing.CONNECTION_QUOTA)
+        if why is not None:
+            self.close(why)
             return
         with Session(self._engine, self._record, self._outbox, self._client) as connection:
             await self._read(connection)

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from apps.core.errors import HouseError
 from apps.realtime.engine import Engine
 from apps.realtime.errors import BrokerUnavailable, UnknownPath
-from apps.realtime.http import fallback, history, publish, queries, sse
+from apps.realtime.http import fallback, history, poll, publish, queries, sse
 from apps.realtime.http.callers import identify
 from apps.realtime.http.messages import Receive, Reply, Request, Scope, Send, error_reply, read_request
 from apps.realtime.link import CommandFailed, LinkLost
@@ -49,6 +49,7 @@ _ROUTES = (
     _route("POST", r"/()users/([^/]+)/terminate_connections", queries.terminate, "publish"),
 )
 _STREAM = re.compile(r"/apps/([^/]+)/sse\Z")
+_POLL = re.compile(r"/apps/([^/]+)/poll\Z")
 _OURS = re.compile(r"/apps/|/users/[^/]+/terminate_connections\Z")
 
 
@@ -59,9 +60,11 @@ def is_ours(path: str) -> bool:
 async def serve(plane: Plane, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         request = await read_request(scope, receive)
-        stream = _STREAM.match(request.path)
-        if stream is not None:
+        if stream := _STREAM.match(request.path):
             await sse.serve(plane, scope, request, unquote(stream[1]), receive, send)
+            return
+        if asked := _POLL.match(request.path):
+            await poll.serve(plane, request, unquote(asked[1]), receive, send)
             return
         if fallback.is_ours(request.path):
             await fallback.serve(plane, request, receive, send)

@@ -1,8 +1,7 @@
 """GET /apps/{id}/sse: channels as server-sent events (HTML Living Standard, section 9.2), resumed by `Last-Event-ID`.
 
-Who may: a Bearer key, or a query signed like any other call, which a customer's server makes for a browser. The query
-names the channels, so the signature is the authorisation for all of them. Each message's `data` is the event's JSON as
-a WebSocket client with positions gets it; its `id` says where every channel of the stream stands.
+Each message's `data` is the event's JSON as a WebSocket client with positions gets it; its `id` says where every
+channel of the stream stands. Who may listen is in listening.py.
 """
 
 from __future__ import annotations
@@ -10,28 +9,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import orjson
 
-from apps.realtime import resuming, subscribing
-from apps.realtime.connection import Connection
-from apps.realtime.errors import BadChannel, BadRequest, BrokerUnavailable, ConnectionQuota
-from apps.realtime.http.callers import identify
+from apps.realtime.http import listening
 from apps.realtime.http.messages import Receive, Request, Scope, Send
-from apps.realtime.link import CommandFailed, LinkLost
 from apps.realtime.peers import BACKLOG, MAX_QUEUED_BYTES
 from apps.realtime.plane import Plane
-from apps.realtime.protocol import closing
-from apps.realtime.protocol.channels import is_channel_name, kind_of
 from apps.realtime.protocol.frames import payloads_of
-from apps.realtime.protocol.messages import BadMessage
-from apps.realtime.protocol.publications import Mark
-from apps.realtime.resuming import Wanted
-from apps.realtime.sessions import Session, admit
 
-MAX_CHANNELS = 20
-_MAX_LAST_EVENT_ID = 8_192
 _CLOSE_TIMEOUT = 5.0
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -44,8 +31,9 @@ _HEADERS = [
 class SseFrames:
     """`peers.Frames` over an HTTP response. backlog: bytes that the server has taken and not yet sent."""
 
-    def __init__(self, send: Send, marks: dict[str, str], backlog: Callable[[], int]) -> None:
-        self._send, self._marks, self._backlog = send, marks, backlog
+    def __init__(self, send: Send, backlog: Callable[[], int]) -> None:
+        self._send, self._backlog = send, backlog
+        self._places = listening.Places()
         self._queue: deque[bytes] = deque()
         self._queued = 0
         self._limit = MAX_QUEUED_BYTES
@@ -72,10 +60,8 @@ class SseFrames:
         fields = orjson.loads(payload)
         if "channel" not in fields:
             return b":\n\n"  # a ping: a comment keeps the connection, and proxies, awake
-        if "epoch" in fields:
-            self._marks[fields["channel"]] = f"{fields['epoch']}/{fields['offset']}/{fields['message_id']}"
-        place = " ".join(f"{channel}/{mark}" for channel, mark in self._marks.items())
-        return f"id: {place}\ndata: ".encode() + payload + b"\n\n"
+        self._places.note(fields)
+        return f"id: {self._places}\ndata: ".encode() + payload + b"\n\n"
 
     def _put(self, text: bytes) -> None:
         self._queue.append(text)
@@ -110,70 +96,16 @@ async def serve(
     plane: Plane, scope: Scope, request: Request, application_id: str, receive: Receive, send: Send
 ) -> None:
     """Raises HouseErrors, LinkLost, CommandFailed before anything is sent."""
-    if plane.is_draining:
-        raise BrokerUnavailable(retry_after=1)
-    record = await identify(plane.registry, request, application_id, scope="applications.read")
-    wishes = _wishes(request)
-    engine = await plane.engine(record.region)
-    if not await admit(engine, record):
-        raise ConnectionQuota
-    marks: dict[str, str] = {}
-    frames = SseFrames(send, marks, scope.get("extensions", {}).get(BACKLOG, lambda: 0))
-    with Session(engine, record, frames, "sse") as connection:
-        connection.is_one_way, connection.must_authorize = True, False
+    frames = SseFrames(send, scope.get("extensions", {}).get(BACKLOG, lambda: 0))
+    with await listening.admitted(plane, request, application_id, frames, "sse") as connection:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        ends = [asyncio.ensure_future(each) for each in (frames.run(), _disconnected(receive), frames.given_up.wait())]
+        ends = [
+            asyncio.ensure_future(each)
+            for each in (frames.run(), listening.disconnected(receive), frames.given_up.wait())
+        ]
         try:
-            await _listen(connection, wishes)
+            await listening.listen(connection, listening.wishes_of(request))
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for end in ends:
                 end.cancel()
-
-
-async def _listen(connection: Connection, wishes: Mapping[str, Wanted]) -> None:
-    try:
-        for channel, want in wishes.items():
-            await subscribing.listen(connection, channel, want)
-    except (LinkLost, CommandFailed):
-        connection.close(closing.OVER_CAPACITY)  # it has begun, so there is no status left to say it with
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _wishes(request: Request) -> Mapping[str, Wanted]:
-    """What to listen to, and from where on. Raises BadChannel, BadRequest."""
-    if request.method != "GET":
-        raise BadRequest("Streams are read with GET.")
-    parameters = request.parameters()
-    names = [name for name in parameters.get("channels", "").split(",") if name]
-    if not 0 < len(names) <= MAX_CHANNELS:
-        raise BadRequest(f"channels is a comma-separated list of 1 to {MAX_CHANNELS} names.")
-    if not all(is_channel_name(name) for name in names):
-        raise BadChannel
-    if any(kind_of(name).is_presence for name in names):
-        raise BadRequest("A stream has no member, so it cannot be on a presence channel.")
-    rewind = parameters.get("rewind", "0")
-    if not (rewind.isascii() and rewind.isdigit() and len(rewind) < 4 and int(rewind) <= resuming.MAX_REWIND):
-        raise BadRequest(f"rewind is a whole number from 0 to {resuming.MAX_REWIND}.")
-    since = _marks(request.header(b"last-event-id") or parameters.get("last_event_id", ""))
-    return {name: Wanted(since.get(name), int(rewind)) for name in names}
-
-
-def _marks(last_event_id: str) -> dict[str, Mark]:
-    """What an earlier stream said in its last `id`. Raises BadRequest."""
-    if len(last_event_id) > _MAX_LAST_EVENT_ID:
-        raise BadRequest("Last-Event-ID is longer than any id of ours.")
-    marks = {}
-    for place in last_event_id.split():
-        channel, *parts = place.split("/")
-        if len(parts) != 3 or not (parts[1].isascii() and parts[1].isdigit() and len(parts[1]) < 16):
-            raise BadRequest("Last-Event-ID is not an id of ours.")
-        try:
-            marks[channel] = resuming.token({"epoch": parts[0], "offset": int(parts[1]), "message_id": parts[2]})
-        except BadMessage as error:
-            raise BadRequest(str(error)) from None
-    return marks

@@ -27,6 +27,7 @@ TOO_SLOW = Close(4100, "Connection reads too slowly; messages were dropped")
 RECONNECT = Close(4200, "Reconnect now")
 MESSAGES_LOST = Close(4200, "Messages were lost; reconnect and load the current state")
 NO_PONG = Close(4201, "Pong was not received in time")
+INACTIVE = Close(4202, "Closed after inactivity; this version of the protocol knows no pings")
 
 #: Codes of `pusher:error` events; as events they never close a client. The first three are Pusher's, the others ours.
 CLIENT_EVENT_RATE = 4301

@@ -15,8 +15,9 @@ import orjson
 
 from apps.realtime.protocol.publications import Mark, marked
 
-PROTOCOL = 7
-OLDEST_PROTOCOL = 5
+PROTOCOL, OLDEST_PROTOCOL = 7, 4
+#: Older ones are never pinged; older ones are told in an event why they are closed, before the close frame.
+OLDEST_WITH_PING, OLDEST_WITH_CLOSE_CODES = 5, 6
 MAX_EVENT_NAME = 200
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from daphne.server import Server, twisted_loop
 from twisted.internet import defer
 from twisted.internet.tcp import Server as TcpTransport
+from twisted.web._http2 import H2Stream
 
 from apps.realtime.peers import BACKLOG, EXTENSION
 from apps.realtime.websocket import MAX_MESSAGE
@@ -67,18 +68,24 @@ class DaphneFrames:
 
     @property
     def buffered(self) -> int:
-        transport = self._transport
-        if self._direct is None:
-            return 0
-        return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
+        return _queued(self._transport)
+
+
+def _queued(transport: Any) -> int:
+    """What Twisted keeps for a TCP connection, with or without TLS; 0 when it is gone."""
+    tcp = transport if type(transport) is TcpTransport else getattr(transport, "transport", None)
+    if type(tcp) is not TcpTransport:
+        return 0
+    return int(len(tcp.dataBuffer) - tcp.offset + tcp._tempDataLen)
 
 
 def _backlog(request: Any) -> int:
-    """Of a twisted.web request over HTTP/1.1; its writes never wait."""
-    transport = getattr(request.channel, "transport", None)
-    if type(transport) is not TcpTransport:  # gone, or TLS
-        return 0
-    return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
+    """Of a twisted.web request, whose writes never wait."""
+    channel = request.channel
+    if isinstance(channel, H2Stream):
+        waiting = channel._conn._outboundStreamQueues.get(channel.streamID, ())
+        return sum(len(piece) for piece in waiting if isinstance(piece, bytes)) + _queued(channel._conn.transport)
+    return _queued(getattr(channel, "transport", None))
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
