@@ -19,6 +19,10 @@ function authorizeChannel({ socketId, channelName }, callback) {
     callback(null, { auth: signed(`${socketId}:${channelName}:${channelData}`), channel_data: channelData });
     return;
   }
+  if (channelName.startsWith("private-encrypted-")) {
+    callback(null, server.authorizeChannel(socketId, channelName));
+    return;
+  }
   callback(null, { auth: app.wrong ? app.key + ":00" : signed(`${socketId}:${channelName}`) });
 }
 
@@ -30,7 +34,8 @@ function authenticateUser({ socketId }, callback) {
 const commands = {
   use(given) {
     app = given;
-    server = new Server({ appId: app.appId, key: app.key, secret: app.secret, host: "127.0.0.1", port: app.port, useTLS: false });
+    server = new Server({ appId: app.appId, key: app.key, secret: app.secret, host: "127.0.0.1", port: app.port, useTLS: false,
+      encryptionMasterKeyBase64: Buffer.alloc(32, "x").toString("base64") });
   },
   connect() {
     client = new Client(app.key, {

@@ -134,6 +134,22 @@ def test_a_cache_channel_replays_its_last_event(node_client: Start) -> None:
     assert late.expect("event", event="price")["data"] == {"eur": 7}
 
 
+@pytest.mark.parametrize("channel", ["private-encrypted-vault", "private-encrypted-cache-vault"])
+def test_an_encrypted_event_is_read_by_its_subscribers_alone(node_client: Start, channel: str) -> None:
+    client = node_client()
+    client.connected()
+    client.subscribed(channel)
+    client.do("server", method="trigger", given=[channel, "secret", {"text": "é"}])
+    assert client.expect("event", channel=channel, event="secret")["data"] == {"text": "é"}
+    if "cache" in channel:
+        late = node_client()
+        late.connected()
+        late.subscribed(channel)
+        assert late.expect("event", event="secret")["data"] == {"text": "é"}
+        asked = client.do("server", method="get", given=[{"path": f"/channels/{channel}", "params": {"info": "cache"}}])
+        assert "ciphertext" in asked["body"]["cache"]["data"]
+
+
 def test_the_node_sdk_asks_about_channels(node_client: Start) -> None:
     client = node_client("ada")
     client.connected()
