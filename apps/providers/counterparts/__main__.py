@@ -1,4 +1,4 @@
-"""`python -m apps.providers.counterparts [directory]`: Apple, Google and a push service on this machine, until Ctrl-C.
+"""`python -m apps.providers.counterparts [directory]`: the push networks on this machine, until Ctrl-C.
 
 Writes into the directory what a tenant would paste into the product (`apns.p8`, `service-account.json`) and prints the
 variables that point a run at these servers. What the servers take is printed as it comes.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from apps.providers.counterparts.apns import AppleService
 from apps.providers.counterparts.authority import Authority
 from apps.providers.counterparts.fcm import GoogleService
 from apps.providers.counterparts.server import Server
+from apps.providers.counterparts.vendors.local import Maker, local_makers
 from apps.providers.counterparts.webpush import PushService
 
 TEAM, KEY, BUNDLE, PROJECT = "LOCALTEAM1", "LOCALKEY01", "com.example.shop", "shop-local"
@@ -39,7 +41,12 @@ def main(directory: Path) -> None:
             f"# FCM: {directory / 'service-account.json'}\n"
             f"# Web Push: POST {browsers.origin}/subscribe with the VAPID public key answers an endpoint\n"
         )
-        _report(apple, google, browsers)
+        makers = local_makers()
+        for name, maker in makers.items():
+            server = stack.enter_context(Server(maker.service, authority.server_context()))
+            given = " ".join(f"{field}={value}" for field, value in maker.values.items())
+            sys.stdout.write("\n".join([*maker.variables(name, server.origin), f"# {name}: {given}", ""]))
+        _report(apple, google, browsers, makers)
 
 
 def _apple(directory: Path) -> AppleService:
@@ -67,9 +74,10 @@ def _write_secret(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _report(apple: AppleService, google: GoogleService, browsers: PushService) -> None:
+def _report(apple: AppleService, google: GoogleService, browsers: PushService, makers: Mapping[str, Maker]) -> None:
     """Prints what comes, once a second. Runs until interrupted."""
     seen = [0, 0, 0]
+    phones = dict.fromkeys(makers, 0)
     try:
         while True:
             sys.stdout.flush()
@@ -82,6 +90,10 @@ def _report(apple: AppleService, google: GoogleService, browsers: PushService) -
             for stored in browsers.stored[seen[2] :]:
                 sys.stdout.write(f"webpush {stored.subscription} {len(stored.body)} bytes, ttl {stored.ttl}\n")
             seen = taken
+            for name, maker in makers.items():
+                for shown in maker.service.shown[phones[name] :]:
+                    sys.stdout.write(f"{name} {shown.device} {shown.title}: {shown.body}\n")
+                    phones[name] += 1
     except KeyboardInterrupt:
         return
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -23,7 +24,7 @@ class Shown:
 
 
 @dataclass(slots=True)
-class VendorService:
+class VendorService(ABC):
     """malformed: ids no device ever had. gone: ids of uninstalled apps. silent: notifications are off.
 
     day_quota: marketing messages left today; None: as many as one likes. shown: what arrived, in order. tokens: access
@@ -38,6 +39,9 @@ class VendorService:
     shown: list[Shown] = field(default_factory=list)
     tokens: dict[str, float] = field(default_factory=dict)
     tokens_given: int = 0
+
+    @abstractmethod
+    def take(self, incoming: Incoming) -> Outgoing: ...
 
     def is_known(self, device: str) -> bool:
         """Ids of zeros are nobody's."""

@@ -8,7 +8,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from apps.providers.vendors.callbacks import reports_in
+from apps.providers.counterparts.vendors.local import local_makers
+from apps.providers.registry import needs_of
+from apps.providers.vendors.callbacks import VENDORS, reports_in
 
 T1, T2 = "a" * 40, "b" * 40
 AT = 1_764_000_000_000
@@ -70,3 +72,11 @@ def test_a_makers_report(vendor: str, body: bytes, expected: list[dict[str, Any]
 )  # fmt: skip
 def test_what_is_no_report_is_none(body: bytes) -> None:
     assert reports_in("xiaomi", body) == []
+
+
+@pytest.mark.parametrize("name", local_makers())
+def test_what_a_run_on_this_machine_prints_is_a_whole_credential(name: str) -> None:
+    maker = local_makers()[name]
+    assert set(maker.values) == {field.name for field in needs_of(name).fields if field.is_required}
+    assert maker.variables(name, "https://127.0.0.1:1")[0] == f"PUSHSAAS_{name.upper()}_URL=https://127.0.0.1:1"
+    assert name in VENDORS
