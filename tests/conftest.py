@@ -19,6 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from pytest_socket import socket_allow_hosts
 
 from apps.core import embedded, valkey
+from tests import clusters
 
 pytest_plugins = ["tests.fixtures", "tests.live"]
 
@@ -41,11 +42,16 @@ def home() -> Path:
 
 
 @pytest.fixture(scope="session")
-def engines(home: Path) -> Iterator[None]:
+def engines(home: Path, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
     from pushsaas import env
 
+    data = home / "postgres"
+    if not clusters.restore(data, env.database().name):
+        with django_db_blocker.unblock():  # type: ignore[attr-defined]
+            _prepare(data, env.socket_directory())
+        clusters.keep(data, env.database().name)
     started = [
-        embedded.start_postgres(home / "postgres", env.socket_directory(), settings=_FAST),
+        embedded.start_postgres(data, env.socket_directory(), settings=_FAST),
         embedded.start_valkey(home / "valkey", env.socket_directory(), settings={"appendonly": "no"}),
     ]
     yield
@@ -55,14 +61,19 @@ def engines(home: Path) -> Iterator[None]:
     shutil.rmtree(env.socket_directory(), ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def django_db_setup(engines: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
-    """Replaces pytest-django's: our roles make the database, the owner migrates it, the tests serve."""
+def _prepare(data: Path, sockets: Path) -> None:
+    """Our roles make the database, the owner migrates it."""
     from apps.operations.database import prepare_database
 
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
-        prepare_database(verbosity=0)
-        connections["owner"].close()
+    engine = embedded.start_postgres(data, sockets, settings=_FAST)
+    prepare_database(verbosity=0)
+    connections.close_all()
+    engine.stop()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(engines: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[None]:
+    """Replaces pytest-django's: the database is prepared, and the tests serve."""
     yield
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         connections.close_all()

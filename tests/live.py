@@ -26,6 +26,7 @@ from uuid import uuid4
 import pytest
 
 from apps.core import embedded
+from tests import clusters
 
 ROOT = Path(__file__).resolve().parent.parent
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
@@ -111,12 +112,15 @@ class Live:
             "DJANGO_SETTINGS_MODULE": "pushsaas.settings",
             "PYTHONPATH": str(ROOT),
         }
-        self._engines = [
-            embedded.start_postgres(home / "postgres", sockets, settings=None if durable else _FAST),
-            self._start_valkey(),
-        ]
+        data, fast = home / "postgres", None if durable else _FAST
+        is_prepared = clusters.restore(data, "pushsaas")
+        self._engines = [embedded.start_postgres(data, sockets, settings=fast), self._start_valkey()]
         self.servers: list[LiveServer] = []
-        self.manage("prepare_database")
+        if not is_prepared:
+            self.manage("prepare_database")
+            self._engines[0].stop()
+            clusters.keep(data, "pushsaas")
+            self._engines[0] = embedded.start_postgres(data, sockets, settings=fast)
 
     @property
     def valkey_url(self) -> str:
