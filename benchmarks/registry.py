@@ -13,6 +13,7 @@ MODULES = (
     "benchmarks.campaign",
     "benchmarks.billing",
     "benchmarks.month_end",
+    "benchmarks.rating",
     "benchmarks.push",
     "benchmarks.push_pipeline",
     "benchmarks.audience",
