@@ -87,11 +87,11 @@ def month_end() -> Iterator[Reading]:
     try:
         live.tenant("Tenant 1")
         with psycopg.connect(host=str(home / "run"), user="postgres", dbname="pushsaas", autocommit=True) as admin:
-            _fill(admin)
+            fill(admin)
             bare = _bare(admin)
             with working(live, PUSHSAAS_EMAIL_BACKEND="django.core.mail.backends.dummy.EmailBackend") as workers:
                 seconds = _run(admin, workers)
-            _verify(admin)
+            verify(admin)
     finally:
         live.stop()
         shutil.rmtree(home, ignore_errors=True)
@@ -100,7 +100,7 @@ def month_end() -> Iterator[Reading]:
     yield Reading("month.end", seconds, "s", ratios)
 
 
-def _fill(admin: psycopg.Connection) -> None:
+def fill(admin: psycopg.Connection) -> None:
     """A plan with a charge on every meter, and tenants who used the same of each in the month before this one."""
     terms = Terms("EUR", tuple(Charge(meter, unit_price=_PRICE) for meter in METERS))
     made = admin.execute(_PLAN, {"terms": Json(terms.to_json())}).fetchone()
@@ -118,13 +118,13 @@ def _fill(admin: psycopg.Connection) -> None:
 def _run(admin: psycopg.Connection, workers: Workers) -> float:
     """Seconds of work: from the first draft to the last invoice, without the gap that the killing made."""
     deadline, gap, kills = time.monotonic() + _PATIENCE, 0.0, 0
-    while (done := _done(admin)) < TENANTS:
+    while (done := finalised(admin)) < TENANTS:
         assert time.monotonic() < deadline, f"{done} of {TENANTS} after {_PATIENCE} s"
         if done >= TENANTS // 2 and not kills:
             workers.kill()
-            kills, killed_at, done = 1, time.monotonic(), _done(admin)
+            kills, killed_at, done = 1, time.monotonic(), finalised(admin)
             workers.start()
-            while _done(admin) == done:
+            while finalised(admin) == done:
                 assert time.monotonic() < deadline, "nothing goes on after the killing"
                 time.sleep(0.1)
             gap = time.monotonic() - killed_at
@@ -134,13 +134,13 @@ def _run(admin: psycopg.Connection, workers: Workers) -> float:
     return float(row[0]) - gap
 
 
-def _done(admin: psycopg.Connection) -> int:
+def finalised(admin: psycopg.Connection) -> int:
     row = admin.execute("SELECT count(*) FROM billing_invoice WHERE status = 'finalised'").fetchone()
     assert row is not None
     return int(row[0])
 
 
-def _verify(admin: psycopg.Connection) -> None:
+def verify(admin: psycopg.Connection) -> None:
     total = int(_USED * _PRICE * 100) * len(METERS)
     found = admin.execute(_STANDING, {"total": total}).fetchone()
     expected = (TENANTS, TENANTS, 1, TENANTS, TENANTS, 0, TENANTS * len(METERS), 0, 2 * TENANTS)

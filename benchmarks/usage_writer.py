@@ -19,6 +19,7 @@ django.setup()
 from apps.billing.queries import Grain, standing_of, usage_report  # noqa: E402  # needs the settings
 from apps.billing.records import UsageRecordIn  # noqa: E402
 from apps.billing.services import record_usage  # noqa: E402
+from apps.billing.services.bills import reckon_running  # noqa: E402
 from apps.core import clock  # noqa: E402
 from apps.tenants.models import Tenant  # noqa: E402
 from apps.tenants.scope import tenant_scope  # noqa: E402
@@ -62,7 +63,7 @@ def storm(public_id: str, records: str, number: str) -> None:
 
 
 def preview(public_id: str, times: str) -> None:
-    """What the usage page asks: the standing with its price, and the days of the period."""
+    """What the usage page and the invoice page ask: the standing, the days of the period, the bill as it stands."""
     tenant = _tenant(public_id)
     for _ in range(int(times)):
         started = time.perf_counter()
@@ -70,6 +71,7 @@ def preview(public_id: str, times: str) -> None:
             standing = standing_of(tenant=tenant)
             period = standing.period
             usage_report(tenant=tenant, start=period.starts_at, end=period.ends_at, grain=Grain.DAY)
+            reckon_running(tenant=tenant)
         print((time.perf_counter() - started) * 1000)
 
 

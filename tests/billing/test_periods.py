@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.billing.periods import months_after, span_after, span_at, start_of_day
+from apps.billing.periods import Span, months_after, span_after, span_at, start_of_day
 
 ZONES = sorted(
     name for name in available_timezones() if not name.startswith(("posix", "right")) and name != "localtime"
@@ -28,6 +29,27 @@ def test_an_instant_lies_in_its_period_and_the_next_period_begins_where_it_ends(
     assert span.starts_at <= instant < span.ends_at
     assert span_at(span.ends_at, anchor=anchor, zone=zone, step=step).starts_at == span.ends_at
     assert span_at(span.ends_at - timedelta(microseconds=1), anchor=anchor, zone=zone, step=step) == span
+
+
+def untiled(zone: ZoneInfo, day: int) -> list[Span]:
+    """The monthly periods of 50 years from an anchor on this day that leave a gap, overlap or last no time."""
+    anchor, wrong = date(1990, 1, day), []
+    span = span_at(start_of_day(anchor, zone), anchor=anchor, zone=zone)
+    for _month in range(50 * 12):
+        following = span_at(span.ends_at, anchor=anchor, zone=zone)
+        last = span_at(span.ends_at - timedelta(microseconds=1), anchor=anchor, zone=zone)
+        if last != span or following.starts_at != span.ends_at or following.ends_at <= following.starts_at:
+            wrong.append(span)
+        span = following
+    return wrong
+
+
+def test_months_tile_fifty_years() -> None:
+    """Every zone and every anchor day with TILING=full (some minutes), else a slice over both."""
+    pairs = [(name, day) for name in ZONES for day in range(1, 32)]
+    if os.environ.get("TILING") != "full":
+        pairs = pairs[::499]
+    assert {pair: wrong for pair in pairs if (wrong := untiled(ZoneInfo(pair[0]), pair[1]))} == {}
 
 
 @settings(max_examples=300, deadline=None)
