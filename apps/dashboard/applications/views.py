@@ -14,6 +14,7 @@ from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.applications import shown_once
 from apps.dashboard.applications.forms import ApplicationForm, SettingsForm
 from apps.dashboard.applications.snippets import Place, snippets
+from apps.dashboard.campaigns.timing_forms import QuietHoursForm
 from apps.dashboard.current import choose_application, public_origin
 from apps.dashboard.forms import add_errors
 from apps.tenants.application_settings import ApplicationSettings
@@ -102,4 +103,5 @@ def application_settings(request: DashboardRequest, public_id: str) -> HttpRespo
         else:
             messages.success(request, _("Saved."))
             return redirect("dashboard:application-settings", shown.public_id)
-    return render(request, "dashboard/applications/settings.html", {"form": form, "shown": shown})
+    context = {"form": form, "shown": shown, "quiet_form": QuietHoursForm.of(shown)}
+    return render(request, "dashboard/applications/settings.html", context)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -12,9 +14,18 @@ from apps.dashboard.campaigns.views import campaigns_of
 from apps.dashboard.messaging.typed import typed
 from apps.messaging.models import Delivery
 from apps.messaging.queries import filtered_deliveries
+from apps.messaging.reasons import REASON_NAMES, ROUTE_REASONS
 from apps.messaging.states import DeliveryState
 
 _PER_PAGE = 50
+
+
+def _reasons(chosen: str) -> list[tuple[str, Any]]:
+    """Ours, and the network's own code when a link asked for one."""
+    ours: dict[str, Any] = {**{reason.value: name for reason, name in REASON_NAMES.items()}, **ROUTE_REASONS}
+    if chosen and chosen not in ours:
+        ours[chosen] = chosen
+    return list(ours.items())
 
 
 @page("campaigns.read")
@@ -41,5 +52,6 @@ def campaign_deliveries(request: DashboardRequest, public_id: str) -> HttpRespon
         "after": after,
         "filters": filters,
         "states": list(DeliveryState),
+        "reasons": _reasons(filters["reason"]),
     }
     return render(request, "dashboard/campaigns/deliveries.html", context)

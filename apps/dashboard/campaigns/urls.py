@@ -2,16 +2,19 @@
 
 from django.urls import path
 
-from apps.dashboard.campaigns import actions, deliveries, views
+from apps.dashboard.campaigns import actions, deliveries, timing, views
 
 urlpatterns = [
     path("campaigns/", views.campaign_list, name="campaign-list"),
     path("campaigns/new", views.campaign_create, name="campaign-create"),
     path("campaigns/audience", views.audience_count, name="campaign-audience"),
+    path("campaigns/occurrences", timing.campaign_occurrences, name="campaign-occurrences"),
     path("campaigns/<str:public_id>/", views.campaign, name="campaign"),
     path("campaigns/<str:public_id>/edit", views.campaign_edit, name="campaign-edit"),
     path("campaigns/<str:public_id>/progress", views.campaign_progress, name="campaign-progress"),
     path("campaigns/<str:public_id>/deliveries", deliveries.campaign_deliveries, name="campaign-deliveries"),
+    path("campaigns/<str:public_id>/why", timing.campaign_why, name="campaign-why"),
+    path("applications/<str:public_id>/quiet-hours", timing.application_quiet_hours, name="application-quiet-hours"),
     path("campaigns/<str:public_id>/schedule", actions.campaign_schedule, name="campaign-schedule"),
     path("campaigns/<str:public_id>/test", actions.campaign_test, name="campaign-test"),
     path("campaigns/<str:public_id>/pause", actions.campaign_pause, name="campaign-pause"),

@@ -8,7 +8,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.audience.queries import audience_of
+from apps.campaigns.errors import ScheduleInvalid, SendingRuleInvalid
 from apps.campaigns.models import Campaign
+from apps.campaigns.planner import Kind
 from apps.campaigns.queries import counts_of_campaigns, messages_of
 from apps.campaigns.services import create_campaign, update_campaign
 from apps.campaigns.services.editing import Plan
@@ -16,8 +18,11 @@ from apps.campaigns.simulation import simulate_campaign
 from apps.campaigns.states import Status
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
+from apps.dashboard.campaigns.departures import departures_of
 from apps.dashboard.campaigns.forms import CampaignForm, ScheduleForm
 from apps.dashboard.campaigns.price import price_shown
+from apps.dashboard.campaigns.timing_forms import TimingForm
+from apps.dashboard.campaigns.timing_words import words_of
 from apps.dashboard.errors import NoApplication
 from apps.dashboard.forms import add_errors
 from apps.dashboard.messaging.content import BaseVariants, known_attributes, merged, someone, variants
@@ -77,15 +82,17 @@ def _edit(request: DashboardRequest, campaign: Campaign | None) -> HttpResponse:
     if request.application is None:
         raise NoApplication
     form = CampaignForm(request.POST or None, request, campaign)
+    timing = TimingForm(request.POST or None, request, campaign)
     before = campaign.content if campaign else None
     own = request.POST.get("source", "own") == "own"
     words = variants(request.POST if own and request.POST else None, before, language=request.tenant.language)
-    if request.method == "POST" and form.is_valid() and (not own or words.is_valid()):
-        saved = _save(request, campaign, form, words)
+    if request.method == "POST" and all([form.is_valid(), timing.is_valid(), not own or words.is_valid()]):
+        saved = _save(request, campaign, (form, timing), words)
         if saved is not None:
             return redirect("dashboard:campaign", saved.public_id)
     context = {
         "form": form,
+        "timing": timing,
         "words": words,
         "campaign": campaign,
         "someone": someone(request),
@@ -95,12 +102,13 @@ def _edit(request: DashboardRequest, campaign: Campaign | None) -> HttpResponse:
 
 
 def _save(
-    request: DashboardRequest, campaign: Campaign | None, form: CampaignForm, words: BaseVariants
+    request: DashboardRequest, campaign: Campaign | None, forms: tuple[CampaignForm, TimingForm], words: BaseVariants
 ) -> Campaign | None:
     """The saved campaign, or None with the refusal on the form."""
     assert request.application is not None
+    form, timing = forms
     try:
-        plan = _plan(request, campaign, form, words)
+        plan = _plan(request, campaign, forms, words)
         if campaign is not None:
             return update_campaign(tenant=request.tenant, campaign=campaign, plan=plan)
         return create_campaign(
@@ -108,12 +116,24 @@ def _save(
         )
     except (TemplateInvalid, ContentMissing, ContentTooLarge) as error:
         words.add_faults(error)
+    except (ScheduleInvalid, SendingRuleInvalid) as error:
+        add_errors(timing, _on_fields(error))
     except HouseError as error:
         add_errors(form, error)
     return None
 
 
-def _plan(request: DashboardRequest, campaign: Campaign | None, form: CampaignForm, words: BaseVariants) -> Plan:
+def _on_fields(error: HouseError) -> HouseError:
+    """The same refusal, by the names that the editor's fields have."""
+    names = {"quiet_hours": "quiet_from", "frequency_cap": "cap_days"}
+    fields = {name.removeprefix("schedule."): sentences for name, sentences in error.fields.items()}
+    return type(error)(error.message, fields={names.get(name, name): said for name, said in fields.items()})
+
+
+def _plan(
+    request: DashboardRequest, campaign: Campaign | None, forms: tuple[CampaignForm, TimingForm], words: BaseVariants
+) -> Plan:
+    form, timing = forms
     chosen = form.cleaned_data
     own = chosen["source"] == "own"
     template = None
@@ -127,7 +147,8 @@ def _plan(request: DashboardRequest, campaign: Campaign | None, form: CampaignFo
         content=merged(words.content, campaign.content if campaign else None) if own else None,
         template=template,
         unknown_policy=UnknownPolicy(chosen["unknown_policy"]),
-        ttl=campaign.ttl if campaign else None,
+        schedule=timing.schedule,
+        **timing.limits(),
     )
 
 
@@ -162,7 +183,10 @@ def campaign(request: DashboardRequest, public_id: str) -> HttpResponse:
 def review(
     request: DashboardRequest, shown: Campaign, form: ScheduleForm, refusal: HouseError | None = None
 ) -> HttpResponse:
-    context: dict[str, object] = {"campaign": shown, "form": form, "refusal": refusal}
+    is_once = shown.schedule["kind"] == Kind.AT
+    context: dict[str, object] = {
+        "campaign": shown, "form": form, "refusal": refusal, "is_once": is_once, "timing": words_of(shown)
+    }  # fmt: skip
     try:
         found = simulate_campaign(shown)
         context |= {
@@ -171,6 +195,7 @@ def review(
             "planned": list(found.planned.items()),
             "suppressed": list(found.suppressed.items()),
             "suppressed_total": found.suppressed.total(),
+            "departures": departures_of(found.by_hour, request.tenant.timezone),
             "price": price_shown(found.price, request.LANGUAGE_CODE or "en") if found.price else None,
         }
     except HouseError as error:
@@ -196,5 +221,6 @@ def progress_of(shown: Campaign) -> dict[str, object]:
         "waiting": counts.planned - counts.settled,
         "is_moving": shown.status in {Status.SCHEDULED, Status.SENDING} or (message is not None and not has_ended),
         "is_planned": message is not None and message.is_planned,
+        "timing": words_of(shown),
         "reasons": reasons_of(message) if message is not None and has_ended else [],
     }
