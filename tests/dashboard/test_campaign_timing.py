@@ -127,8 +127,8 @@ def test_a_review_shows_when_messages_leave_and_starts_a_recurrence(
     where = made(marketer, kind="recurring", every="day", at="09:00", timezone="UTC")
     html = marketer.get(where).content.decode()
     assert 'aria-label="When they leave. 3 messages."' in html
-    assert 'name="when"' not in html  # the schedule says it
-    response = marketer.post(f"{where}schedule", {})
+    assert 'name="send_at"' not in html  # the schedule says it
+    response = marketer.post(f"{where}schedule", {"when": "now"})
     assert response.status_code == 302
     campaign = only(tenant, Campaign)
     assert (campaign.status, campaign.next_at.hour, campaign.next_at.minute) == ("scheduled", 9, 0)

@@ -113,9 +113,8 @@ class ScheduleForm(forms.Form):
     """Now, or at a time in the tenant's zone."""
 
     when = forms.ChoiceField(
-        label=_("When"), required=False, widget=forms.RadioSelect, initial="now",
-        choices=[("now", _("Now")), ("later", _("At a time"))],
-    )  # fmt: skip
+        label=_("When"), choices=[("now", _("Now")), ("later", _("At a time"))], widget=forms.RadioSelect, initial="now"
+    )
     send_at = forms.DateTimeField(
         label=_("Time"), required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
@@ -139,6 +138,6 @@ class ScheduleForm(forms.Form):
 
     @property
     def instant(self) -> datetime | None:
-        """None means now, or when the campaign's own schedule says."""
+        """None means now."""
         chosen: datetime | None = self.cleaned_data["send_at"]
         return chosen if self.cleaned_data["when"] == "later" else None
