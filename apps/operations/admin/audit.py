@@ -31,7 +31,7 @@ class OperatorEntryAdmin(OpenToOperators):
 
 @admin.register(AuditEntry, site=operator_site)
 class AuditEntryAdmin(ListOnly):
-    list_display = ("at", "tenant", "actor", "action", "target", "what")
+    list_display = ("at", "organisation", "actor", "action", "target", "what")
     list_select_related = ("tenant",)
     search_fields = ("actor", "action", "target", "tenant__name")
     search_help_text = _("Name or id of an organisation, an actor, an action or a target")

@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 
 from apps.billing.money import display
 from apps.core import ids
@@ -91,6 +91,12 @@ class OpenToOperators(_ModelAdmin):
 
 class TenantsRows(OpenToOperators):
     """Rows that belong to tenants, to look at. What can be done with them are verbs (verbs.py)."""
+
+    @admin.display(description=gettext_lazy("organisation"), ordering="tenant__name")
+    def organisation(self, row: Any) -> SafeString:
+        """A link to whose row it is."""
+        url = reverse("admin:tenants_tenant_change", args=[row.tenant.public_id], current_app=self.admin_site.name)
+        return format_html('<a href="{}">{}</a>', url, row.tenant)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return _PublicChangeList

@@ -21,7 +21,7 @@ from apps.tenants.models import Tenant
 
 @admin.register(CreditGrant, site=operator_site)
 class CreditGrantAdmin(ListOnly):
-    list_display = ("name", "tenant", "shown_amount", "left", "priority", "is_paid", "expires_at", "created_at")
+    list_display = ("name", "organisation", "shown_amount", "left", "priority", "is_paid", "expires_at", "created_at")
     list_select_related = ("tenant",)
     list_filter = ("currency", "is_paid")
     search_fields = ("tenant__name", "name")
@@ -54,14 +54,14 @@ def _is_running(coupon: Coupon) -> bool:
 
 @admin.register(Coupon, site=operator_site)
 class CouponAdmin(WithVerbs):
-    list_display = ("name", "tenant", "kind", "worth", "starts_at", "ends_at")
+    list_display = ("name", "organisation", "kind", "worth", "starts_at", "ends_at")
     list_select_related = ("tenant",)
     list_filter = ("kind",)
     search_fields = ("tenant__name", "name")
     search_help_text = _("Name or id of an organisation, or the coupon's name")
     ordering = ("-id",)
-    fields = ("name", "tenant", "kind", "worth", "starts_at", "ends_at")
-    readonly_fields = ("worth",)
+    fields = ("name", "organisation", "kind", "worth", "starts_at", "ends_at")
+    readonly_fields = ("organisation", "worth")
     verbs = (
         Verb(
             "end", "coupon.end", _("End now"), _("Cycles that end from now on do not get it. What it gave stays."),

@@ -103,7 +103,16 @@ def _can_be_credited(invoice: Invoice) -> bool:
 
 @admin.register(Invoice, site=operator_site)
 class InvoiceAdmin(WithVerbs):
-    list_display = ("name", "tenant", "status", "payment_status", "shown_total", "shown_open", "ends_at", "due_at")
+    list_display = (
+        "name",
+        "organisation",
+        "status",
+        "payment_status",
+        "shown_total",
+        "shown_open",
+        "ends_at",
+        "due_at",
+    )
     list_select_related = ("tenant",)
     list_filter = ("status", "payment_status", "currency")
     search_fields = ("tenant__name",)
@@ -111,12 +120,12 @@ class InvoiceAdmin(WithVerbs):
     date_hierarchy = "ends_at"
     ordering = ("-id",)
     fields = (
-        "name", "tenant", "status", "payment_status", "period", "due_at", "shown_net", "shown_tax", "shown_total",
+        "name", "organisation", "status", "payment_status", "period", "due_at", "shown_net", "shown_tax", "shown_total",
         "shown_prepaid", "shown_paid", "shown_credited", "shown_open", "lines", "void_reason",
     )  # fmt: skip
     readonly_fields = (
-        "name", "period", "shown_net", "shown_tax", "shown_total", "shown_prepaid", "shown_paid", "shown_credited",
-        "shown_open", "lines",
+        "name", "organisation", "period", "shown_net", "shown_tax", "shown_total", "shown_prepaid",
+        "shown_paid", "shown_credited", "shown_open", "lines",
     )  # fmt: skip
     verbs = (
         Verb(
@@ -194,7 +203,7 @@ class InvoiceAdmin(WithVerbs):
 
 @admin.register(CreditNote, site=operator_site)
 class CreditNoteAdmin(ListOnly):
-    list_display = ("name", "tenant", "invoice_number", "shown_total", "reason", "created_at")
+    list_display = ("name", "organisation", "invoice_number", "shown_total", "reason", "created_at")
     list_select_related = ("tenant", "invoice")
     search_fields = ("tenant__name", "reason")
     search_help_text = _("Name or id of an organisation, or words of the reason")

@@ -12,7 +12,7 @@ from apps.operations.admin.site import operator_site
 
 @admin.register(LedgerEntry, site=operator_site)
 class LedgerEntryAdmin(ListOnly):
-    list_display = ("at", "tenant", "operation", "account_name", "shown_amount")
+    list_display = ("at", "organisation", "operation", "account_name", "shown_amount")
     list_select_related = ("tenant", "account", "transaction")
     list_filter = ("account__kind", "currency")
     search_fields = ("tenant__name", "transaction__operation_id", "account__reference")
@@ -38,7 +38,7 @@ class LedgerEntryAdmin(ListOnly):
 
 @admin.register(Payment, site=operator_site)
 class PaymentAdmin(ListOnly):
-    list_display = ("received_at", "tenant", "invoice_number", "method", "reference", "shown_amount")
+    list_display = ("received_at", "organisation", "invoice_number", "method", "reference", "shown_amount")
     list_select_related = ("tenant", "invoice")
     list_filter = ("method",)
     search_fields = ("tenant__name", "reference")

@@ -56,10 +56,24 @@ def _show(site: AdminSite, request: HttpRequest, name: str) -> HttpResponseBase:
         "report": report,
         "figures": figures,
         "page_obj": page,
-        "rows": [row.finished() for row in page],
+        "rows": [_cells(report, row.finished()) for row in page],
         "q": wanted,
     }
     return TemplateResponse(request, "admin/operator/report.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """cells: text and whether it is a number."""
+
+    tenant: Any
+    cells: list[tuple[str, bool]]
+
+
+def _cells(report: Report, row: Row) -> _Cells:
+    return _Cells(
+        row.tenant, [(cell, column.is_number) for cell, column in zip(row.cells, report.columns, strict=True)]
+    )
 
 
 def _found(figures: Figures, wanted: str) -> Figures:

@@ -190,6 +190,9 @@ def test_a_tenant_is_found_by_a_members_address(browser: Client, tenant: Tenant,
 def test_no_row_number_stands_in_an_address(browser: Client, billed: Invoice, tenant: Tenant) -> None:
     page = browser.get("/operator/billing/invoice/").content.decode()
     assert f"/invoice/{billed.public_id}/" in page
+    page += browser.get(f"/operator/billing/invoice/{billed.public_id}/change/").content.decode()
+    assert page.count(f'href="/operator/tenants/tenant/{tenant.public_id}/change/"') == 2
+    assert f"/tenant/{tenant.pk}/" not in page
     assert browser.get(f"/operator/billing/invoice/{billed.pk}/change/").status_code == 302
 
 
