@@ -44,6 +44,7 @@ ACROSS_TENANTS = {
     "apps/messaging/activity.py": 1,
     "apps/messaging/ledger.py": 1,
     "apps/messaging/reconciling.py": 1,
+    "apps/messaging/services/inbox.py": 1,
     "apps/messaging/services/receipts.py": 1,
     "apps/messaging/upkeep.py": 2,
     "apps/operations/admin/base.py": 1,

@@ -51,3 +51,9 @@ class InvalidBatch(HouseError):
     category = Category.INVALID
     code = "invalid_batch"
     default_message = _("Send one receipt, or 1 to 100 as {“receipts”: […]}.")
+
+
+class SubscriberUnauthenticated(HouseError):
+    category = Category.UNAUTHENTICATED
+    code = "subscriber_unauthenticated"
+    default_message = _("Send a live token of the subscriber: Authorization: Bearer …")

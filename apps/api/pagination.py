@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
@@ -16,6 +17,7 @@ from apps.core import ids
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 _PREFIX = "cur"
+M = TypeVar("M", bound=Model)
 
 PAGE_PARAMETERS = [
     OpenApiParameter("cursor", str, description="`next` of the page before."),
@@ -35,17 +37,26 @@ def page_of(item: type[serializers.BaseSerializer[Any]]) -> type[serializers.Bas
 
 def paginated(request: Request, queryset: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]]) -> Response:
     """One page of the rows, by descending primary key. Raises InvalidPage."""
-    limit, cursor = asked_limit(request), request.query_params.get("cursor")
+    rows, following = page_below(queryset, request.query_params)
+    return Response({"data": serializer(rows, many=True).data, "next": following})
+
+
+def page_below(queryset: QuerySet[M], query: Mapping[str, Any]) -> tuple[list[M], str | None]:
+    """The rows of the page that the query asks for, and where the next one starts. Raises InvalidPage."""
+    limit, cursor = _limit_in(query), query.get("cursor")
     if cursor:
         queryset = queryset.filter(pk__lt=_position(cursor))
-    rows: list[Model] = list(queryset.order_by("-pk")[: limit + 1])
-    following = ids.encode(_PREFIX, rows[limit - 1].pk) if len(rows) > limit else None
-    return Response({"data": serializer(rows[:limit], many=True).data, "next": following})
+    rows = list(queryset.order_by("-pk")[: limit + 1])
+    return rows[:limit], ids.encode(_PREFIX, rows[limit - 1].pk) if len(rows) > limit else None
 
 
 def asked_limit(request: Request) -> int:
     """Raises InvalidPage."""
-    text = request.query_params.get("limit", str(DEFAULT_LIMIT))
+    return _limit_in(request.query_params)
+
+
+def _limit_in(query: Mapping[str, Any]) -> int:
+    text = query.get("limit", str(DEFAULT_LIMIT))
     if text.isascii() and text.isdecimal() and len(text) < 6 and 1 <= int(text) <= MAX_LIMIT:
         return int(text)
     raise InvalidPage(fields={"limit": [_("Use a whole number from 1 to %(limit)d.") % {"limit": MAX_LIMIT}]})

@@ -30,6 +30,7 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
     key of a preference category, or empty. ttl: seconds after the wanted instant in which it may still be sent.
     send_at: of the last start, or of the first while it waits. next_at: when a tick starts the next run; None when
     there is none to come.
+    follow_up: see apps.messaging.following.
     """
 
     public_id_prefix: ClassVar[str] = "cmp"
@@ -53,6 +54,9 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
     quiet_hours: models.JSONField[Any, Any] = models.JSONField(null=True)
     throttle_per_minute = models.PositiveIntegerField(null=True)
     frequency_cap: models.JSONField[Any, Any] = models.JSONField(null=True)
+    follow_up: models.JSONField[Any, Any] = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField())
+    )
     status = models.CharField(
         max_length=12, choices=[(status.value, status.value) for status in Status], default=Status.DRAFT
     )

@@ -86,3 +86,15 @@ class TooManyReceipts(HouseError):
     category = Category.TOO_LARGE
     code = "too_many_receipts"
     default_message = _("Report at most 1,000 receipts at once.")
+
+
+class FollowUpInvalid(HouseError):
+    category = Category.INVALID
+    code = "follow_up_invalid"
+    default_message = _("What should follow the message cannot be done.")
+
+
+class InboxRequestInvalid(HouseError):
+    category = Category.INVALID
+    code = "inbox_request_invalid"
+    default_message = _("Name 1 to 100 items as {“ids”: […]}, or say {“all”: true}.")

@@ -26,6 +26,7 @@ from apps.messaging.models import Message
 from apps.messaging.rechecking import Checked, recheck, take_places
 from apps.messaging.rendering import CompiledContent, compile_content
 from apps.messaging.routes import Called, call_route, record_answers
+from apps.messaging.services.inbox import put_copies, tell
 from apps.messaging.slices import Slice, Verdict, judge, read_slice, render_slice
 from apps.messaging.states import DeliveryState, MessageState, Reason, UnknownPolicy
 from apps.providers.base import Outcome, Result
@@ -119,6 +120,8 @@ class _Chunk:
                 ledger.settle(self.claim, ids, state="suppressed", reason=reason, before=("planned",))
                 ledger.hold(self.claim, suppressed=len(ids))
             ledger.mark_attempted(self.claim, [delivery.id for delivery in made.ready], first=made.first_attempts)
+            notes = put_copies(self.message, made)
+        tell(self.message.tenant, self.message.application, notes)
         return made
 
     def _throttle(self, made: Slice) -> bool:

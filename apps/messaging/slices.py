@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import uniform
 from time import perf_counter
 from typing import NamedTuple
 
+from django.conf import settings
+
 from apps.core import clock
+from apps.messaging.clicks import tracked
+from apps.messaging.following import follow_up_of
 from apps.messaging.ledger import MAX_ATTEMPTS
 from apps.messaging.models import Delivery, Message
 from apps.messaging.receipt_tokens import tokens_for
@@ -90,6 +94,7 @@ def render_slice(
     """Renders in memory, as many as there is time for; the rest stay planned for the next slice."""
     made, started, now = Slice(), perf_counter(), clock.now()
     message_id = message.public_id
+    counts_clicks = follow_up_of(message.follow_up).track_clicks
     receipts = tokens_for(message.tenant_id, [delivery.id for delivery in planned])
     for delivery, receipt in zip(planned, receipts, strict=True):
         person = people.get(delivery.subscriber)
@@ -102,6 +107,9 @@ def render_slice(
         except RenderFailed:
             made.refused[Reason.TEMPLATE_ERROR].append(delivery.id)
             continue
+        if counts_clicks:
+            link = tracked(settings.PUBLIC_URL, message.tenant_id, receipt, notification.url)
+            notification = replace(notification, url=link)
         identity = push_id(message.pk, person.number)
         made.ready.append(delivery)
         made.pushes.append(

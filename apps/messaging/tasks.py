@@ -6,6 +6,7 @@ from celery import shared_task
 
 from apps.messaging import activity, sending, upkeep
 from apps.messaging.bell import SEND, ring
+from apps.messaging.services.inbox import sweep_inboxes
 from apps.messaging.services.receipts import fold_tallies
 
 #: Seconds of work per task: short, so that ticks and other tenants' work get their turn between two.
@@ -35,3 +36,8 @@ def count_reached(**_unknown: object) -> None:
 @shared_task(name="messaging.fold_tallies")
 def fold_tallies_task(**_unknown: object) -> None:
     fold_tallies()
+
+
+@shared_task(name="messaging.sweep_inboxes")
+def sweep_inboxes_task(**_unknown: object) -> None:
+    sweep_inboxes()

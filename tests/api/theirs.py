@@ -18,10 +18,12 @@ from apps.billing.models import Invoice
 from apps.campaigns.services import create_campaign
 from apps.campaigns.services.editing import Plan
 from apps.core import clock, ids
+from apps.messaging.models import Delivery, InboxItem, Message
 from apps.messaging.services import accept_message, create_template
 from apps.tenants.models import Application, Tenant
 from apps.tenants.services import create_api_key, create_oauth_client
-from apps.webhooks.models import Delivery, DeliveryState, WebhookEndpoint
+from apps.webhooks.models import Delivery as WebhookDelivery
+from apps.webhooks.models import DeliveryState, WebhookEndpoint
 from apps.webhooks.services.endpoints import create_endpoint, send_test
 
 Maker = Callable[[Tenant, Application], str]
@@ -74,6 +76,16 @@ def _message(tenant: Tenant, application: Application) -> str:
     ).public_id
 
 
+def _inbox_item(tenant: Tenant, application: Application) -> str:
+    """In the inbox of the subscriber that `_subscriber` makes."""
+    message = Message.objects.of(tenant).access(_message(tenant, application))
+    delivery = Delivery.objects.of(tenant).get(message=message)
+    return InboxItem.objects.create(
+        tenant=tenant, subscriber_id=delivery.subscriber_id, message=message, delivery=delivery, title="Hello",
+        data={}, expires_at=clock.now() + timedelta(days=1),
+    ).public_id  # fmt: skip
+
+
 def _campaign(tenant: Tenant, application: Application) -> str:
     plan = Plan(name="Sale", audience={"all": True}, routes=["console"], content=CONTENT)
     return create_campaign(tenant=tenant, application=application, plan=plan).public_id
@@ -93,7 +105,7 @@ def _webhook_delivery(tenant: Tenant, application: Application) -> str:
     """Of the webhook made last, which has it to itself."""
     endpoint = WebhookEndpoint.objects.of(tenant).filter(application=application).latest("pk")
     delivery = send_test(tenant=tenant, endpoint=endpoint)
-    Delivery.objects.of(tenant).filter(pk=delivery.pk).update(state=DeliveryState.DEAD)
+    WebhookDelivery.objects.of(tenant).filter(pk=delivery.pk).update(state=DeliveryState.DEAD)
     return delivery.public_id
 
 
@@ -120,6 +132,7 @@ MAKERS: dict[str, Maker] = {
     "category_id": _category,
     "external_id": _subscriber,
     "import_id": _import,
+    "inbox_item_id": _inbox_item,
     "invoice_id": _invoice,
     "message_id": _message,
     "oauth_client_id": _oauth_client,

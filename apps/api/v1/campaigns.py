@@ -21,6 +21,7 @@ from apps.api.v1.sending import (
     PreviewSerializer,
     content_field,
     deliveries_of,
+    follow_up_field,
     routes_field,
 )
 from apps.api.v1.templates import templates_of
@@ -64,6 +65,7 @@ class CampaignSerializer(TimingSerializer):
     template_id = serializers.CharField(source="template.public_id", allow_null=True, default=None)
     unknown_policy = serializers.CharField()
     ttl = serializers.IntegerField(allow_null=True)
+    follow_up = serializers.JSONField()
     send_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -93,6 +95,7 @@ class CampaignBody(TimingBody):
     ttl = serializers.IntegerField(
         min_value=1, max_value=int(MAX_TTL.total_seconds()), required=False, allow_null=True, help_text="Seconds."
     )
+    follow_up = follow_up_field()
 
 
 class ScheduleBody(BodySerializer):
@@ -135,7 +138,7 @@ class SimulationSerializer(serializers.Serializer[Any]):
 
 #: What a change leaves as it is when the body does not name it; words go together.
 _KEPT = (
-    "name", "audience", "routes", "unknown_policy", "ttl", "schedule", "category", "quiet_hours",
+    "name", "audience", "routes", "unknown_policy", "ttl", "follow_up", "schedule", "category", "quiet_hours",
     "throttle_per_minute", "frequency_cap",
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from apps.api.v1.sending import (
     DeliverySerializer,
     content_field,
     deliveries_of,
+    follow_up_field,
     routes_field,
 )
 from apps.messaging.models import Message
@@ -57,6 +58,7 @@ class MessageBody(BodySerializer):
     ttl = serializers.IntegerField(
         min_value=1, max_value=int(MAX_TTL.total_seconds()), required=False, help_text="Seconds."
     )
+    follow_up = follow_up_field()
 
 
 def _messages_of(request: ApiRequest) -> TenantQuerySet[Message]:

@@ -47,6 +47,16 @@ def routes_field(**options: Any) -> serializers.ListField:
     )  # fmt: skip
 
 
+def follow_up_field(**options: Any) -> serializers.DictField:
+    return serializers.DictField(
+        child=serializers.JSONField(allow_null=True), required=False,
+        help_text=(
+            'What follows: `{"inbox": {"expires_after": 604800}, "track_clicks": true, "conversion": {"event": '
+            '"purchase", "window": 86400, "amount": "total", "currency": "EUR"}}`, each part optional.'
+        ), **options,
+    )  # fmt: skip
+
+
 class CountsSerializer(serializers.Serializer[Counts]):
     """Of ledger rows: one per recipient and route tried."""
 

@@ -10,6 +10,7 @@ from apps.campaigns.services.editing import (
 from apps.campaigns.services.scheduling import (
     cancel_campaign,
     pause_campaign,
+    recall_campaign,
     resume_campaign,
     schedule_campaign,
     send_test,
@@ -21,6 +22,7 @@ __all__ = [
     "delete_campaign",
     "duplicate_campaign",
     "pause_campaign",
+    "recall_campaign",
     "resume_campaign",
     "schedule_campaign",
     "send_test",

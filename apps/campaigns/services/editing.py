@@ -19,7 +19,7 @@ from apps.core.text import require_name
 from apps.messaging.errors import ContentMissing
 from apps.messaging.models import Template
 from apps.messaging.rendering import Content, compile_content
-from apps.messaging.services import require_routes
+from apps.messaging.services import require_follow_up, require_routes
 from apps.messaging.states import UnknownPolicy
 from apps.tenants.models import Application, Tenant
 
@@ -44,13 +44,14 @@ class Plan:
     quiet_hours: Mapping[str, Any] | None = None
     throttle_per_minute: int | None = None
     frequency_cap: Mapping[str, Any] | None = None
+    follow_up: Mapping[str, Any] = field(default_factory=dict)
 
 
 def create_campaign(
     *, tenant: Tenant, application: Application, plan: Plan, created_by: User | None = None
 ) -> Campaign:
     """Raises AudienceInvalid, TemplateInvalid, ContentMissing, ContentTooLarge, RouteMissing, UnknownProvider,
-    ScheduleInvalid, SendingRuleInvalid."""
+    ScheduleInvalid, SendingRuleInvalid, FollowUpInvalid."""
     campaign = Campaign(tenant=tenant, application=application, created_by=created_by)
     _write(campaign, plan)
     campaign.save()
@@ -83,6 +84,7 @@ def duplicate_campaign(*, tenant: Tenant, campaign: Campaign, created_by: User |
         quiet_hours=campaign.quiet_hours,
         throttle_per_minute=campaign.throttle_per_minute,
         frequency_cap=campaign.frequency_cap,
+        follow_up=campaign.follow_up,
         created_by=created_by,
     )
 
@@ -123,6 +125,7 @@ def _write(campaign: Campaign, plan: Plan) -> None:
     campaign.quiet_hours = read_quiet_hours(plan.quiet_hours)
     campaign.throttle_per_minute = read_throttle(plan.throttle_per_minute)
     campaign.frequency_cap = read_frequency_cap(plan.frequency_cap)
+    campaign.follow_up = require_follow_up(plan.follow_up)
 
 
 def set_default_quiet_hours(

@@ -112,6 +112,7 @@ def _open_run(campaign: Campaign, start: datetime) -> None:
         quiet_hours=rules.quiet.to_json() if rules.quiet else None,
         fallback_timezone=rules.fallback_timezone,
         throttle=rules.throttle,
+        follow_up=campaign.follow_up,
     )
     last = Subscriber.objects.in_application(campaign.application).order_by("-pk").values_list("pk", flat=True).first()
     CampaignRun.objects.create(

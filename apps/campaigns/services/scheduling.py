@@ -30,6 +30,7 @@ from apps.messaging.services import (
     require_routes,
     resume_message,
 )
+from apps.messaging.services.inbox import recall_copies
 from apps.tenants.models import Tenant
 from apps.tenants.services import require_not_restricted, require_not_suspended
 
@@ -138,6 +139,12 @@ def _stoppable(campaign: Campaign) -> list[Message]:
     return messages
 
 
+def recall_campaign(*, tenant: Tenant, campaign: Campaign) -> int:
+    """Takes the messages of all its runs out of every inbox, at once. Answers how many messages it has sent."""
+    runs = CampaignRun.objects.of(tenant).filter(campaign=campaign).select_related("message")
+    return len([recall_copies(tenant=tenant, message=run.message) for run in runs])
+
+
 def send_test(*, tenant: Tenant, campaign: Campaign, external_ids: Sequence[str]) -> Message:
     """The campaign's words to a few named people now, whatever its state. Raises what accept_message raises."""
     return accept_message(
@@ -147,4 +154,5 @@ def send_test(*, tenant: Tenant, campaign: Campaign, external_ids: Sequence[str]
         routes=campaign.routes,
         external_ids=external_ids,
         name=campaign.name,
+        follow_up=campaign.follow_up,
     )

@@ -1,7 +1,8 @@
 """What is sent, to whom, and what became of it."""
 
+from apps.messaging.models.inbox import InboxItem, InboxQuerySet
 from apps.messaging.models.ledger import Chunk, Delivery
 from apps.messaging.models.message import Message, Template
 from apps.messaging.models.receipts import Receipt, ReceiptTally
 
-__all__ = ["Chunk", "Delivery", "Message", "Receipt", "ReceiptTally", "Template"]
+__all__ = ["Chunk", "Delivery", "InboxItem", "InboxQuerySet", "Message", "Receipt", "ReceiptTally", "Template"]

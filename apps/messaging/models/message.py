@@ -41,6 +41,7 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
     category: key of a preference category; who does not want it is left out. quiet_hours: as `hours.QuietHours` writes
     them. fallback_timezone: of people without one. throttle: attempts that may begin in a minute; taken so many in the
     minute of throttled_at.
+    follow_up: see following.py. inbox_recalled_at: since then its copies are in nobody's inbox.
     """
 
     public_id_prefix: ClassVar[str] = "msg"
@@ -63,6 +64,10 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
     throttled_at = models.DateTimeField(null=True)
     taken = models.PositiveIntegerField(default=0, db_default=0)
     ended_at = models.DateTimeField(null=True)
+    follow_up: models.JSONField[Any, Any] = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField())
+    )
+    inbox_recalled_at = models.DateTimeField(null=True)
 
     objects: ClassVar[TenantManager[Message]] = TenantManager()
 
@@ -70,6 +75,10 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
         indexes: ClassVar = [
             models.Index(fields=["tenant", "application", "-id"], name="message_of_application"),
             models.Index(fields=["id"], condition=models.Q(ended_at=None), name="message_not_ended"),
+            models.Index(
+                fields=["created_at"], condition=models.Q(follow_up__has_key="conversion"), name="message_may_convert"
+            ),
+            models.Index(fields=["id"], condition=models.Q(inbox_recalled_at__isnull=False), name="message_recalled"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(

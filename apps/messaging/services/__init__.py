@@ -5,6 +5,7 @@ from apps.messaging.services.messages import (
     cancel_message,
     open_message,
     pause_message,
+    require_follow_up,
     require_routes,
     resume_message,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "record_receipts",
     "record_reports",
     "record_signed_reports",
+    "require_follow_up",
     "require_routes",
     "resume_message",
     "update_template",

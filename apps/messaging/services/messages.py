@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,7 @@ from apps.core.text import require_name
 from apps.messaging import ledger
 from apps.messaging.bell import SEND, ring
 from apps.messaging.errors import MessageEnded, NobodyNamed, RouteMissing
+from apps.messaging.following import read_follow_up
 from apps.messaging.models import Message
 from apps.messaging.rendering import Content, compile_content
 from apps.messaging.states import MessageState, UnknownPolicy
@@ -39,6 +41,11 @@ def require_routes(routes: Sequence[str]) -> list[str]:
     return list(routes)
 
 
+def require_follow_up(follow_up: object) -> dict[str, Any]:
+    """As it is stored. Raises FollowUpInvalid."""
+    return read_follow_up(follow_up, has_public_url=bool(settings.PUBLIC_URL)).to_json()
+
+
 def open_message(
     *,
     tenant: Tenant,
@@ -54,7 +61,7 @@ def open_message(
 ) -> Message:
     """A message to which deliveries may be added until it is planned. The caller checked content and routes.
 
-    rules: what a Message has besides: category, quiet_hours, fallback_timezone, throttle.
+    rules: what a Message has besides: category, quiet_hours, fallback_timezone, throttle, follow_up.
     """
     return Message.objects.create(
         tenant=tenant,
@@ -82,14 +89,16 @@ def accept_message(
     variables: Mapping[str, Any] | None = None,
     unknown_policy: UnknownPolicy = UnknownPolicy.AT_LEAST_ONCE,
     ttl: timedelta | None = None,
+    follow_up: Mapping[str, Any] | None = None,
 ) -> Message:
     """One send to named subscribers, on the same ledger as campaigns. When it returns and commits, it is accepted.
 
     Raises TemplateInvalid, ContentMissing, ContentTooLarge, RouteMissing, UnknownProvider, NobodyNamed (with the ids
-    that do not exist; then nobody gets anything), InvalidInput, TenantSuspended.
+    that do not exist; then nobody gets anything), InvalidInput, FollowUpInvalid, TenantSuspended.
     """
     require_not_suspended(tenant)
     compile_content(content)
+    following = require_follow_up(follow_up or {})
     wanted = list(dict.fromkeys(external_ids))
     if not 0 < len(wanted) <= MAX_RECIPIENTS:
         sentence = _("Name 1 to %(most)d subscribers.") % {"most": MAX_RECIPIENTS}
@@ -104,6 +113,7 @@ def accept_message(
         name=require_name(name) if name else "",
         variables=variables,
         expires_at=clock.now() + min(ttl, MAX_TTL) if ttl is not None else None,
+        follow_up=following,
     )
     ledger.plan_deliveries(
         tenant_id=tenant.pk, message_id=message.pk, number=0, route=message.routes[0], due_at=clock.now(), due=people
