@@ -341,6 +341,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "messaging.tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 1}},
     "messaging.count_reached": {"task": "messaging.count_reached", "schedule": 15.0, "options": {"expires": 15}},
     "messaging.sweep_inboxes": {"task": "messaging.sweep_inboxes", "schedule": 10.0, "options": {"expires": 10}},
+    "messaging.attribute_conversions": {
+        "task": "messaging.attribute_conversions",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
     "messaging.fold_tallies": {"task": "messaging.fold_tallies", "schedule": 10.0, "options": {"expires": 10}},
     "webhooks.collect": {"task": "webhooks.collect", "schedule": 1.0, "options": {"expires": 1}},
     "webhooks.deliver": {"task": "webhooks.deliver", "schedule": 1.0, "options": {"expires": 1}},

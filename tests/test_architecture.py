@@ -42,6 +42,7 @@ ACROSS_TENANTS = {
     "apps/campaigns/services/running.py": 2,
     "apps/dashboard/current.py": 1,
     "apps/messaging/activity.py": 1,
+    "apps/messaging/conversions.py": 1,
     "apps/messaging/ledger.py": 1,
     "apps/messaging/reconciling.py": 1,
     "apps/messaging/services/inbox.py": 1,

@@ -124,3 +124,8 @@ def people_with_receipts(message: Message, subscribers: Iterable[int]) -> set[in
     """Of these (row numbers), those who have reported a receipt of the message, by whatever route it reached them."""
     reached = Receipt.objects.of(message.tenant_id).filter(message=message, subscriber__in=list(subscribers))
     return set(reached.values_list("subscriber_id", flat=True))
+
+
+def receipts_of(person: Subscriber) -> TenantQuerySet[Receipt]:
+    """What the person's devices reported, newest first, each with its message."""
+    return Receipt.objects.of(person.tenant_id).filter(subscriber=person).select_related("message").order_by("-at")

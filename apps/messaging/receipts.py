@@ -130,6 +130,15 @@ def read_amount(value: object) -> Decimal | None:
     return exact if exact == amount else None
 
 
+def rounded_amount(value: object) -> Decimal | None:
+    """As `read_amount`, of an event's property: what is too fine is rounded half to even."""
+    try:
+        amount = Decimal(str(value)[:64])
+        return read_amount(str(round(amount, _DECIMALS))) if amount.is_finite() and abs(amount) < _MOST else None
+    except InvalidOperation:
+        return None
+
+
 def _read_instant(value: object, now: datetime) -> datetime:
     """Between 30 days ago and now; a clock that is further off says nothing."""
     if value is None:

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from apps.messaging import activity, sending, upkeep
 from apps.messaging.bell import SEND, ring
+from apps.messaging.conversions import attribute_conversions
 from apps.messaging.services.inbox import sweep_inboxes
 from apps.messaging.services.receipts import fold_tallies
 
@@ -41,3 +42,8 @@ def fold_tallies_task(**_unknown: object) -> None:
 @shared_task(name="messaging.sweep_inboxes")
 def sweep_inboxes_task(**_unknown: object) -> None:
     sweep_inboxes()
+
+
+@shared_task(name="messaging.attribute_conversions")
+def attribute_conversions_task(**_unknown: object) -> None:
+    attribute_conversions()

@@ -34,10 +34,16 @@ from apps.dashboard.audience.forms import (
     typed_rows,
 )
 from apps.dashboard.forms import add_errors
+from apps.messaging.disclosure import held_about
+from apps.messaging.models import InboxItem
+from apps.messaging.queries import receipts_of
+from apps.messaging.services.inbox import unread_count
 from apps.tenants.models import TenantQuerySet
 
 _PAGE = 50
 _EVENTS = 20
+#: Of the inbox and the receipts, the newest.
+_SHOWN = 10
 
 
 @page("audience.read")
@@ -87,8 +93,18 @@ def subscriber(request: DashboardRequest, public_id: str) -> HttpResponse:
         "aliases": person.aliases.order_by("label"),
         **_timeline(person),
         **_wishes(person),
+        **_reached(person),
     }
     return render(request, "dashboard/audience/subscriber.html", context)
+
+
+def _reached(person: Subscriber) -> dict[str, Any]:
+    """The newest of what lies in the inbox and of what was reported."""
+    return {
+        "inbox": InboxItem.objects.shown_to(person).order_by("-pk")[:_SHOWN],
+        "unread": unread_count(person=person),
+        "receipts": receipts_of(person)[:_SHOWN],
+    }
 
 
 def _wishes(person: Subscriber) -> dict[str, Any]:
@@ -119,7 +135,7 @@ def disclose(request: DashboardRequest, public_id: str) -> HttpResponse:
     person = _people_of(request).access(public_id)
     told = disclose_subscriber(tenant=request.tenant, person=person, actor=request.user.public_id)
     return JsonResponse(
-        told.to_json(),
+        told.to_json() | held_about(person),
         json_dumps_params={"ensure_ascii": False, "indent": 2},
         headers={"Content-Disposition": f'attachment; filename="{person.public_id}.json"'},
     )

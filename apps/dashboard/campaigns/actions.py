@@ -18,6 +18,7 @@ from apps.campaigns.services import (
     delete_campaign,
     duplicate_campaign,
     pause_campaign,
+    recall_campaign,
     resume_campaign,
     schedule_campaign,
     send_test,
@@ -72,7 +73,7 @@ def campaign_delete(request: DashboardRequest, public_id: str) -> HttpResponse:
     return redirect("dashboard:campaign-list")
 
 
-def _brake(verb: Callable[..., Campaign], done: Any) -> Any:
+def _brake(verb: Callable[..., Campaign | int], done: Any) -> Any:
     """A view that does one verb and says so. A state that has moved on meanwhile is said too, not an error page."""
 
     @page("campaigns.send")
@@ -93,3 +94,4 @@ def _brake(verb: Callable[..., Campaign], done: Any) -> Any:
 campaign_pause = _brake(pause_campaign, gettext_lazy("Paused. What is under way is finished, nothing else leaves."))
 campaign_resume = _brake(resume_campaign, gettext_lazy("Resumed."))
 campaign_cancel = _brake(cancel_campaign, gettext_lazy("Cancelled. What has not left will not leave."))
+campaign_recall = _brake(recall_campaign, gettext_lazy("Taken out of every inbox."))

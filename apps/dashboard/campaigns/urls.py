@@ -20,6 +20,7 @@ urlpatterns = [
     path("campaigns/<str:public_id>/pause", actions.campaign_pause, name="campaign-pause"),
     path("campaigns/<str:public_id>/resume", actions.campaign_resume, name="campaign-resume"),
     path("campaigns/<str:public_id>/cancel", actions.campaign_cancel, name="campaign-cancel"),
+    path("campaigns/<str:public_id>/recall", actions.campaign_recall, name="campaign-recall"),
     path("campaigns/<str:public_id>/duplicate", actions.campaign_duplicate, name="campaign-duplicate"),
     path("campaigns/<str:public_id>/delete", actions.campaign_delete, name="campaign-delete"),
 ]

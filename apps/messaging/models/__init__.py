@@ -3,6 +3,16 @@
 from apps.messaging.models.inbox import InboxItem, InboxQuerySet
 from apps.messaging.models.ledger import Chunk, Delivery
 from apps.messaging.models.message import Message, Template
-from apps.messaging.models.receipts import Receipt, ReceiptTally
+from apps.messaging.models.receipts import ConversionCursor, Receipt, ReceiptTally
 
-__all__ = ["Chunk", "Delivery", "InboxItem", "InboxQuerySet", "Message", "Receipt", "ReceiptTally", "Template"]
+__all__ = [
+    "Chunk",
+    "ConversionCursor",
+    "Delivery",
+    "InboxItem",
+    "InboxQuerySet",
+    "Message",
+    "Receipt",
+    "ReceiptTally",
+    "Template",
+]

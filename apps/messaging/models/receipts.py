@@ -10,7 +10,7 @@ from apps.audience.models import Subscriber
 from apps.messaging.models.ledger import Delivery
 from apps.messaging.models.message import Message
 from apps.messaging.receipts import Kind
-from apps.tenants.models import Tenant, TenantManager, TenantOwned
+from apps.tenants.models import Application, Tenant, TenantManager, TenantOwned
 
 
 class Receipt(TenantOwned):
@@ -78,3 +78,12 @@ class ReceiptTally(TenantOwned):
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["tenant", "message"], name="tally_of_message")]
+
+
+class ConversionCursor(TenantOwned):
+    """How far an application's events were looked at for conversions: those taken in up to `read_until`."""
+
+    application = models.OneToOneField(Application, on_delete=models.CASCADE, related_name="+")
+    read_until = models.DateTimeField()
+
+    objects: ClassVar[TenantManager[ConversionCursor]] = TenantManager()

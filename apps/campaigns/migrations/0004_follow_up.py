@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("campaigns", "0002_time"),
+        ("campaigns", "0003_gathered_people"),
     ]
 
     operations = [

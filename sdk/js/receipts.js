@@ -1,0 +1,116 @@
+// Receipts and the inbox, for pages, service workers and phones. An ES module without dependencies; the socket is not needed.
+//
+//   const receipts = new Receipts({ url: "https://push.example" });
+//   receipts.report(notification, "received");              // notification: what a push brought; or its `receipt`
+//   receipts.report(notification, "converted", { amount: "19.90", currency: "EUR" });
+//
+//   const inbox = new Inbox({ url: "https://push.example", token: async () => (await fetch("/inbox-token")).text() });
+//   const { data, next, unread } = await inbox.list();
+//   await inbox.read([item.id]);  await inbox.readAll();  await inbox.archive([item.id]);  await inbox.delete(item.id);
+//   inbox.follow(client);  inbox.onunread = (unread) => …;   // client: a signed-in Pushsaas; told by every change
+//
+// A receipt counts once however often it is sent, so what could not be sent is kept and sent again: with the next report,
+// when the network is back, and as a beacon when the page goes away.
+
+const MAX_KEPT = 500;
+const MAX_SENT = 100;
+
+export class Receipts {
+  #kept = [];
+  #sending = null;
+
+  constructor({ url, fetch = globalThis.fetch.bind(globalThis), now = Date.now }) {
+    Object.assign(this, { url: `${url.replace(/\/$/, "")}/r`, fetch, now });
+    globalThis.addEventListener?.("online", () => this.flush());
+    globalThis.addEventListener?.("pagehide", () => this.#beacon());
+  }
+
+  // Resolves to whether everything that was kept is sent. Never rejects: a receipt must not break what it reports on.
+  report(notification, kind, { amount, currency } = {}) {
+    const token = typeof notification === "string" ? notification : notification?.receipt;
+    if (!token) return Promise.resolve(false);
+    this.#kept.push({ token, kind, at: this.now(), ...(amount === undefined ? {} : { amount, currency }) });
+    this.#kept.splice(0, this.#kept.length - MAX_KEPT);
+    return this.flush();
+  }
+
+  flush() {
+    this.#sending ??= this.#send().finally(() => { this.#sending = null; });
+    return this.#sending;
+  }
+
+  async #send() {
+    while (this.#kept.length) {
+      const batch = this.#kept.slice(0, MAX_SENT);
+      if (!(await this.#post(batch))) return false;
+      this.#kept = this.#kept.filter((receipt) => !batch.includes(receipt));
+    }
+    return true;
+  }
+
+  // What the server refuses it would refuse again; only a wait or a silence is worth another try.
+  async #post(receipts) {
+    try {
+      const { status } = await this.fetch(this.url, { method: "POST", body: JSON.stringify({ receipts }), keepalive: true });
+      return status !== 429 && status < 500;
+    } catch {
+      return false;
+    }
+  }
+
+  #beacon() {
+    if (!this.#kept.length || !globalThis.navigator?.sendBeacon) return;
+    const body = JSON.stringify({ receipts: this.#kept.slice(0, MAX_SENT) });
+    if (navigator.sendBeacon(this.url, body)) this.#kept.splice(0, MAX_SENT);
+  }
+}
+
+export class Inbox {
+  onunread = () => {};
+
+  constructor({ url, token, fetch = globalThis.fetch.bind(globalThis) }) {
+    Object.assign(this, { url: `${url.replace(/\/$/, "")}/client/inbox`, token, fetch });
+  }
+
+  // Newest first. cursor: `next` of the page before. Resolves to { data, next, unread }.
+  list({ cursor = "", limit = 50 } = {}) {
+    const query = new URLSearchParams({ limit, ...(cursor && { cursor }) });
+    return this.#ask("GET", `?${query}`);
+  }
+
+  read(ids) {
+    return this.#ask("POST", "/read", { ids });
+  }
+
+  readAll() {
+    return this.#ask("POST", "/read", { all: true });
+  }
+
+  archive(ids) {
+    return this.#ask("POST", "/archive", { ids });
+  }
+
+  delete(id) {
+    return this.#ask("DELETE", `/${encodeURIComponent(id)}`);
+  }
+
+  // Hears of every change, made here or elsewhere. After a reconnect something may have been missed, so it asks.
+  follow(client) {
+    client.user.on("inbox", ({ unread }) => this.onunread(unread));
+    client.on("signed_in", () => this.list({ limit: 1 }).catch(() => {}));
+    return this;
+  }
+
+  async #ask(method, path, body) {
+    const token = typeof this.token === "function" ? await this.token() : this.token;
+    const answer = await this.fetch(this.url + path, {
+      method,
+      headers: { Authorization: `Bearer ${token}`, ...(body && { "Content-Type": "application/json" }) },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const told = await answer.json();
+    if (!answer.ok) throw Object.assign(new Error(told.detail ?? answer.statusText), { code: told.code, status: answer.status });
+    this.onunread(told.unread);
+    return told;
+  }
+}
