@@ -17,6 +17,8 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pushsaas.settings")
     django.setup()
     from tests.chaos.faults import Chaos
+    from tests.chaos.metering import Metering
+    from tests.chaos.presence import PresenceWalk
     from tests.live import Live
 
     seed = int(os.environ.get("SEED") or secrets.randbelow(10**6))
@@ -26,16 +28,21 @@ def main() -> int:
     live = Live(home)
     try:
         report = asyncio.run(Chaos(live, live.tenant(), seed).run(faults))
+        walk = asyncio.run(PresenceWalk(live, live.tenant("Presence"), seed).run(faults))
+        metering = asyncio.run(Metering(live, live.tenant("Metered"), seed).run(1 + faults // 10))
     finally:
         live.stop()
         shutil.rmtree(home, ignore_errors=True)
     print(f"faults       {', '.join(report.faults)}")
     print(f"published    {report.published} acknowledged, heard over {report.connections} connections")
     print(f"gaps said    {report.gaps} (the first subscription of each channel included)")
-    print(f"broken       {len(report.broken)}")
-    for sentence in report.broken:
+    print(f"presence     {len(walk.steps)} steps over three gateways")
+    print(f"metered      {metering.metered}")
+    broken = report.broken + walk.broken + metering.broken
+    print(f"broken       {len(broken)}")
+    for sentence in broken:
         print(f"  {sentence}")
-    return 1 if report.broken else 0
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import signal
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -16,7 +17,7 @@ from apps.realtime import keys
 from tests.chaos.witnesses import Witness, faults_in
 from tests.live import Live, LiveTenant
 
-_CHANNELS = ("orders", "prices", "chat")
+CHANNELS = ("orders", "prices", "chat")
 _SERVERS = ("daphne", "uvicorn")
 #: For publications and resumes to come to rest, in seconds.
 _PATIENCE = 60.0
@@ -32,34 +33,38 @@ class Report:
     connections: int = 0
     gaps: int = 0
     broken: list[str] = field(default_factory=list)
+    metered: str = ""
 
 
 class Chaos:
     """Owns the gateways it starts. The Valkey is the `Live` product's own, killed and started again empty."""
 
     def __init__(self, live: Live, tenant: LiveTenant, seed: int) -> None:
-        self._live, self._tenant, self._random = live, tenant, random.Random(seed)
+        self.live, self.tenant, self._random = live, tenant, random.Random(seed)
         #: Of the publishers, which take turns as they come: it must not move the order of the faults.
         self._choice = random.Random(seed)
-        self._gateways = [live.server("--server", name, "--drain", "1") for name in _SERVERS]
-        self._ports = [gateway.port for gateway in self._gateways]
-        self._witnesses = [
-            Witness(self._ports, tenant.key, _CHANNELS, seed + number, has_positions=number % 2 == 0)
+        self.gateways = [live.server("--server", name, "--drain", "1") for name in _SERVERS]
+        self.ports = [gateway.port for gateway in self.gateways]
+        self.witnesses = [
+            Witness(self.ports, tenant.key, CHANNELS, seed + number, has_positions=number % 2 == 0)
             for number in range(8)
         ]
-        self._published = dict.fromkeys(_CHANNELS, 0)
+        self._published = dict.fromkeys(CHANNELS, 0)
         self._links: dict[str, HTTPConnection] = {}
         self._stopped = False
+        #: When the last gateway was ended, as time.monotonic() counts.
+        self.ended_at = 0.0
         self.report = Report(seed)
 
     async def run(self, faults: int, pause: float = 1.5) -> Report:
         allowing = asyncio.create_task(self._allow())
-        staying = [asyncio.create_task(witness.stay()) for witness in self._witnesses]
-        publishing = [asyncio.create_task(self._publish(channel)) for channel in _CHANNELS]
+        staying = [asyncio.create_task(witness.stay()) for witness in self.witnesses]
+        publishing = [asyncio.create_task(self._publish(channel)) for channel in CHANNELS]
         try:
+            await asyncio.wait_for(self._begun(), _PATIENCE)
             await asyncio.sleep(pause)
             for _ in range(faults):
-                await self._one_fault()
+                await self.one_fault()
                 await asyncio.sleep(self._random.uniform(0.2, 2 * pause))
             self._stopped = True
             await asyncio.wait_for(asyncio.gather(*publishing), _PATIENCE)
@@ -71,6 +76,12 @@ class Chaos:
         self._judge()
         return self.report
 
+    async def _begun(self) -> None:
+        """Everybody has heard something on every channel."""
+        # Polled, since the many who may be last do not know each other.
+        while any(witness.last(channel) is None for witness in self.witnesses for channel in CHANNELS):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
     # --- Load
 
     async def _publish(self, channel: str) -> None:
@@ -79,17 +90,20 @@ class Chaos:
             number = self._published[channel] + 1
             while not await asyncio.to_thread(self._post, channel, number):  # noqa: ASYNC110  # asks a server
                 await asyncio.sleep(0.05)
-            self._published[channel] = number
+            self.acknowledged(channel, number)
+
+    def acknowledged(self, channel: str, number: int) -> None:
+        self._published[channel] = number
 
     def _post(self, channel: str, number: int) -> bool:
         """Over one connection per channel, to another gateway after each failure."""
         link = self._links.get(channel)
         if link is None:
-            link = self._links[channel] = HTTPConnection("127.0.0.1", self._choice.choice(self._ports), timeout=5)
+            link = self._links[channel] = HTTPConnection("127.0.0.1", self._choice.choice(self.ports), timeout=5)
         body = json.dumps({"name": "n", "channel": channel, "data": str(number)})
-        headers = {"Authorization": f"Bearer {self._tenant.api_key}", "Idempotency-Key": f"{channel}:{number}"}
+        headers = {"Authorization": f"Bearer {self.tenant.api_key}", "Idempotency-Key": f"{channel}:{number}"}
         try:
-            link.request("POST", f"/apps/{self._tenant.application_id}/events", body, headers)
+            link.request("POST", f"/apps/{self.tenant.application_id}/events", body, headers)
             response = link.getresponse()
             response.read()
         except (OSError, HTTPException):
@@ -105,46 +119,49 @@ class Chaos:
             await asyncio.sleep(0.2)
 
     def _offer_allowance(self) -> None:
-        with suppress(RedisError), Redis.from_url(self._live.valkey_url) as client:
+        with suppress(RedisError), Redis.from_url(self.live.valkey_url) as client:
             for name in client.smembers(keys.ALLOWANCE_ASKS):
                 client.set(keys.message_allowance(int(name)), 10**9)
 
     # --- Faults
 
-    async def _one_fault(self) -> None:
+    async def one_fault(self) -> None:
         fault = self._random.choice([
-            self._kill_a_gateway, self._stop_a_gateway, self._empty_valkey, self._cut_broker_links, self._cut_clients,
+            self.kill_a_gateway, self._stop_a_gateway, self._empty_valkey, self._cut_broker_links, self._cut_clients,
             self._cut_clients,
         ])  # fmt: skip
         self.report.faults.append(fault.__name__.strip("_"))
         await fault()
 
-    async def _kill_a_gateway(self) -> None:
-        await self._end_a_gateway(signal.SIGKILL)
+    async def kill_a_gateway(self) -> int:
+        """Which one."""
+        return await self._end_a_gateway(signal.SIGKILL)
 
-    async def _stop_a_gateway(self) -> None:
-        await self._end_a_gateway(signal.SIGTERM)
+    async def _stop_a_gateway(self) -> int:
+        return await self._end_a_gateway(signal.SIGTERM)
 
-    async def _end_a_gateway(self, how: signal.Signals) -> None:
-        at = self._random.randrange(len(self._gateways))
-        gateway = self._gateways[at]
+    async def _end_a_gateway(self, how: signal.Signals) -> int:
+        at = self._random.randrange(len(self.gateways))
+        gateway = self.gateways[at]
         gateway.process.send_signal(how)
+        self.ended_at = time.monotonic()
         await asyncio.to_thread(gateway.process.wait, 30)
         await asyncio.sleep(self._random.uniform(0, 1))
         arguments = ("--server", _SERVERS[at], "--drain", "1", "--port", str(gateway.port))
-        self._gateways[at] = await asyncio.to_thread(self._live.server, *arguments)
+        self.gateways[at] = await asyncio.to_thread(self.live.server, *arguments)
+        return at
 
     async def _empty_valkey(self) -> None:
-        await asyncio.to_thread(self._live.restart_valkey_empty)
+        await asyncio.to_thread(self.live.restart_valkey_empty)
 
     async def _cut_broker_links(self) -> None:
         for _ in range(5):
-            with suppress(RedisError), Redis.from_url(self._live.valkey_url) as client:
+            with suppress(RedisError), Redis.from_url(self.live.valkey_url) as client:
                 client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
             await asyncio.sleep(self._random.uniform(0.02, 0.3))
 
     async def _cut_clients(self) -> None:
-        for witness in self._random.sample(self._witnesses, 3):
+        for witness in self._random.sample(self.witnesses, 3):
             witness.cut()
 
     # --- Judgement
@@ -153,16 +170,16 @@ class Chaos:
         deadline = asyncio.get_running_loop().time() + _PATIENCE
         # One more of each, so that every witness has something to hear however late it came back.
         while self._behind() and asyncio.get_running_loop().time() < deadline:
-            for channel in _CHANNELS:
+            for channel in CHANNELS:
                 if await asyncio.to_thread(self._post, channel, self._published[channel] + 1):
-                    self._published[channel] += 1
+                    self.acknowledged(channel, self._published[channel] + 1)
             await asyncio.sleep(0.3)
 
     def _behind(self) -> list[str]:
         return [
             f"witness {number} has {witness.last(channel)} of {self._published[channel]} on {channel}"
-            for number, witness in enumerate(self._witnesses)
-            for channel in _CHANNELS
+            for number, witness in enumerate(self.witnesses)
+            for channel in CHANNELS
             if witness.last(channel) != self._published[channel]
         ]
 
@@ -170,7 +187,7 @@ class Chaos:
         report = self.report
         report.published = sum(self._published.values())
         report.broken = self._behind()
-        for number, witness in enumerate(self._witnesses):
+        for number, witness in enumerate(self.witnesses):
             report.connections += witness.connections
             for channel, notes in witness.notes.items():
                 report.gaps += notes.count("gap")

@@ -78,21 +78,21 @@ class Witness(Notes):
         super().__init__()
         self._ports, self._key, self._channels, self._random = ports, key, channels, random.Random(seed)
         self._has_positions = has_positions
-        self._connection: ClientConnection | None = None
+        self.connection: ClientConnection | None = None
         self.connections = 0
 
     def cut(self) -> None:
         """The network goes away under the connection."""
-        if self._connection is not None:
-            self._connection.transport.abort()
+        if self.connection is not None:
+            self.connection.transport.abort()
 
     async def stay(self) -> None:
         while True:
             port = self._random.choice(self._ports)
             with suppress(OSError, TimeoutError, InvalidHandshake, WebSocketException):
                 address = f"ws://127.0.0.1:{port}/app/{self._key}?protocol=7"
-                async with connect(address, compression=None, open_timeout=5, close_timeout=1) as self._connection:
-                    await self._listen(self._connection)
+                async with connect(address, compression=None, open_timeout=5, close_timeout=1) as self.connection:
+                    await self._listen(self.connection)
             await asyncio.sleep(0.05)
 
     async def _listen(self, connection: ClientConnection) -> None:

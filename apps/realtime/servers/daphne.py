@@ -68,15 +68,18 @@ class DaphneFrames:
 
     @property
     def buffered(self) -> int:
-        return _queued(self._transport)
+        return waiting_bytes(self._transport)
 
 
-def _queued(transport: Any) -> int:
-    """What Twisted keeps for a TCP connection, with or without TLS; 0 when it is gone."""
-    tcp = transport if type(transport) is TcpTransport else getattr(transport, "transport", None)
-    if type(tcp) is not TcpTransport:
+def waiting_bytes(transport: Any) -> int:
+    """What Twisted holds for a peer that does not take it: before and after TLS encrypted it, if it does."""
+    waiting = 0
+    while transport is not None and type(transport) is not TcpTransport:
+        waiting += sum(map(len, getattr(transport, "_appSendBuffer", ())))
+        transport = getattr(transport, "transport", None)
+    if transport is None:  # gone
         return 0
-    return int(len(tcp.dataBuffer) - tcp.offset + tcp._tempDataLen)
+    return int(waiting + len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
 
 
 def _backlog(request: Any) -> int:
@@ -84,8 +87,8 @@ def _backlog(request: Any) -> int:
     channel = request.channel
     if isinstance(channel, H2Stream):
         waiting = channel._conn._outboundStreamQueues.get(channel.streamID, ())
-        return sum(len(piece) for piece in waiting if isinstance(piece, bytes)) + _queued(channel._conn.transport)
-    return _queued(getattr(channel, "transport", None))
+        return sum(len(piece) for piece in waiting if isinstance(piece, bytes)) + waiting_bytes(channel._conn.transport)
+    return waiting_bytes(getattr(channel, "transport", None))
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
