@@ -6,6 +6,7 @@ A network that is down, or an account that somebody must look at first, costs ti
 from __future__ import annotations
 
 from apps.messaging.models import Message
+from apps.messaging.strategies import Strategy, next_route, plan_for
 from apps.providers import breaker
 from apps.providers.breaker import Circuit, Permit
 from apps.providers.credentials import sending_credential
@@ -29,5 +30,6 @@ def permit_for(message: Message, route: str) -> Permit:
     if credential is None:
         return Permit()
     if not credential:
-        return Permit(WHILE_PAUSED) if message.routes[-1] == route else Permit()
+        is_last = next_route(plan_for(Strategy(message.strategy), message.routes), route) is None
+        return Permit(WHILE_PAUSED) if is_last else Permit()
     return breaker.ask(Circuit(tenant.home_region, application.application_id, route, credential))

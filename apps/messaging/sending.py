@@ -29,6 +29,7 @@ from apps.messaging.routes import Called, call_route, record_answers
 from apps.messaging.services.inbox import put_copies, tell
 from apps.messaging.slices import Slice, Verdict, judge, read_slice, render_slice
 from apps.messaging.states import DeliveryState, MessageState, Reason, UnknownPolicy
+from apps.messaging.strategies import Strategy, next_route, plan_for
 from apps.providers.base import Outcome, Result
 from apps.tenants.scope import tenant_scope
 
@@ -177,7 +178,8 @@ class _Chunk:
             return Called([Outcome(push.id, Result.UNKNOWN, reason="provider_failed") for push in made.pushes])
 
     def _record(self, made: Slice, called: Called) -> None:
-        verdict = judge(made.ready, called.outcomes)
+        at_least_once = self.message.unknown_policy == UnknownPolicy.AT_LEAST_ONCE
+        verdict = judge(made.ready, called.outcomes, at_least_once=at_least_once)
         release_sends(tenant=self.message.tenant, quantity=len(made.ready))
         ledger.hold(
             self.claim,
@@ -193,12 +195,11 @@ class _Chunk:
         self._charge(made, verdict, called)
 
     def _try_next_route(self, route: str, verdict: Verdict) -> None:
-        routes: list[str] = self.message.routes
-        later = routes[routes.index(route) + 1 :]
+        later = next_route(plan_for(Strategy(self.message.strategy), self.message.routes), route)
         if later and verdict.next_route:
             ledger.plan_deliveries(
                 tenant_id=self.claim.tenant_id, message_id=self.message.pk, number=self.claim.number,
-                route=later[0], due_at=clock.now(), due=verdict.next_route, expires_at=self.claim.expires_at,
+                route=later, due_at=clock.now(), due=verdict.next_route, expires_at=self.claim.expires_at,
             )  # fmt: skip
 
     def _charge(self, made: Slice, verdict: Verdict, called: Called) -> None:

@@ -21,6 +21,7 @@ from apps.messaging.receipt_tokens import tokens_for
 from apps.messaging.recipients import Recipient, push_id, recipients_by_number, variables_for
 from apps.messaging.rendering import CompiledContent, RenderFailed
 from apps.messaging.states import DeliveryState, Reason
+from apps.messaging.strategies import steps_on
 from apps.providers.base import Outcome, Push, Result, Scope
 
 #: A crash makes at most one slice per worker unknown.
@@ -140,8 +141,8 @@ class Verdict:
         return sum(len(ids) for (state, _), ids in self.final.items() if state in states)
 
 
-def judge(deliveries: Sequence[Planned], outcomes: Sequence[Outcome]) -> Verdict:
-    """Decides by the word and the scope alone."""
+def judge(deliveries: Sequence[Planned], outcomes: Sequence[Outcome], *, at_least_once: bool = False) -> Verdict:
+    """Decides by the word and the scope alone. at_least_once: what the tenant wants where nobody knows."""
     final: dict[tuple[DeliveryState, str], list[int]] = defaultdict(list)
     later: list[int] = []
     next_route: list[int] = []
@@ -154,7 +155,7 @@ def judge(deliveries: Sequence[Planned], outcomes: Sequence[Outcome]) -> Verdict
             continue
         state = _FINAL.get(outcome.result, DeliveryState.REJECTED)
         final[state, outcome.reason[:64]].append(delivery.id)
-        if state in {DeliveryState.REJECTED, DeliveryState.UNREGISTERED} and outcome.scope != Scope.MESSAGE:
+        if steps_on(outcome, at_least_once=at_least_once):
             next_route.append(delivery.subscriber)
     return Verdict(final, later, next_route, wait)
 

@@ -25,6 +25,7 @@ from apps.messaging.queries import counts_of
 from apps.messaging.services import accept_message
 from apps.messaging.services.messages import MAX_RECIPIENTS, MAX_TTL
 from apps.messaging.states import UnknownPolicy
+from apps.messaging.strategies import Strategy
 from apps.tenants.models import TenantQuerySet
 
 
@@ -55,6 +56,11 @@ class MessageBody(BodySerializer):
         child=serializers.JSONField(), required=False, help_text="What the words see as `variables`."
     )
     unknown_policy = serializers.ChoiceField(choices=UNKNOWN_POLICIES, default=UnknownPolicy.AT_LEAST_ONCE.value)
+    strategy = serializers.ChoiceField(
+        choices=[strategy.value for strategy in Strategy],
+        default=Strategy.IN_SEQUENCE.value,
+        help_text="How the routes are used: in the order given, the own socket first or last, one of the two, or all.",
+    )
     ttl = serializers.IntegerField(
         min_value=1, max_value=int(MAX_TTL.total_seconds()), required=False, help_text="Seconds."
     )
@@ -75,10 +81,12 @@ class MessageList(ApiView):
         body = self.body(MessageBody)
         ttl = body.pop("ttl", None)
         policy = UnknownPolicy(body.pop("unknown_policy"))
+        strategy = Strategy(body.pop("strategy"))
         message = accept_message(
             tenant=request.tenant,
             application=request.application,
             unknown_policy=policy,
+            strategy=strategy,
             ttl=timedelta(seconds=ttl) if ttl is not None else None,
             **body,
         )

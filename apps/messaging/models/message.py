@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.models import PublicIdModel, TimestampedModel
 from apps.messaging.states import MessageState, UnknownPolicy
+from apps.messaging.strategies import Strategy
 from apps.tenants.models import Application, TenantManager, TenantOwned
 
 
@@ -36,7 +37,8 @@ class Template(PublicIdModel, TenantOwned, TimestampedModel):
 class Message(PublicIdModel, TenantOwned, TimestampedModel):
     """One accepted send. Its content never changes; its deliveries are the ledger.
 
-    origin: public id of what asked for it (a campaign), or empty. routes: provider names, in the order to try.
+    origin: public id of what asked for it (a campaign), or empty. routes: provider names, in the order to try;
+    strategy: how (strategies.py).
     is_planned: no more deliveries will be added. ended_at: every delivery has its outcome.
     category: key of a preference category; who does not want it is left out. quiet_hours: as `hours.QuietHours` writes
     them. fallback_timezone: of people without one. throttle: attempts that may begin in a minute; taken so many in the
@@ -52,6 +54,9 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
     content: models.JSONField[Any, Any] = models.JSONField()
     variables: models.JSONField[Any, Any] = models.JSONField(default=dict)
     routes: models.JSONField[Any, Any] = models.JSONField()
+    strategy = models.CharField(
+        max_length=16, default=Strategy.IN_SEQUENCE.value, db_default=Strategy.IN_SEQUENCE.value
+    )
     default_language = models.CharField(max_length=16)
     unknown_policy = models.CharField(max_length=16, choices=[(policy.value, policy.value) for policy in UnknownPolicy])
     state = models.CharField(max_length=12, default=MessageState.OPEN)

@@ -22,6 +22,7 @@ from apps.messaging.following import read_follow_up
 from apps.messaging.models import Message
 from apps.messaging.rendering import Content, compile_content
 from apps.messaging.states import MessageState, UnknownPolicy
+from apps.messaging.strategies import Strategy, plan_for
 from apps.providers.errors import UnknownProvider
 from apps.providers.registry import provider_names
 from apps.tenants.models import Application, Tenant
@@ -90,6 +91,7 @@ def accept_message(
     unknown_policy: UnknownPolicy = UnknownPolicy.AT_LEAST_ONCE,
     ttl: timedelta | None = None,
     follow_up: Mapping[str, Any] | None = None,
+    strategy: Strategy = Strategy.IN_SEQUENCE,
 ) -> Message:
     """One send to named subscribers, on the same ledger as campaigns. When it returns and commits, it is accepted.
 
@@ -104,22 +106,34 @@ def accept_message(
         sentence = _("Name 1 to %(most)d subscribers.") % {"most": MAX_RECIPIENTS}
         raise InvalidInput(sentence, fields={"external_ids": [sentence]})
     people = _named(tenant, application, wanted)
+    routes = require_routes(routes)
+    first = _first_routes(strategy, routes)
     message = open_message(
         tenant=tenant,
         application=application,
         content=content,
-        routes=require_routes(routes),
+        routes=routes,
+        strategy=strategy,
         unknown_policy=unknown_policy,
         name=require_name(name) if name else "",
         variables=variables,
         expires_at=clock.now() + min(ttl, MAX_TTL) if ttl is not None else None,
         follow_up=following,
     )
-    ledger.plan_deliveries(
-        tenant_id=tenant.pk, message_id=message.pk, number=0, route=message.routes[0], due_at=clock.now(), due=people
-    )
+    for route in first:
+        ledger.plan_deliveries(
+            tenant_id=tenant.pk, message_id=message.pk, number=0, route=route, due_at=clock.now(), due=people
+        )
     transaction.on_commit(partial(ring, SEND))
     return message.changed(is_planned=True)
+
+
+def _first_routes(strategy: Strategy, routes: Sequence[str]) -> tuple[str, ...]:
+    """Raises RouteMissing when the strategy leaves none."""
+    try:
+        return plan_for(strategy, routes).at_first
+    except ValueError:
+        raise RouteMissing(fields={"routes": [RouteMissing.default_message]}) from None
 
 
 def _named(tenant: Tenant, application: Application, external_ids: list[str]) -> list[int]:
