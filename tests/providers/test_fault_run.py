@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from apps.messaging.queries import differences
 from apps.messaging.sending import send_due_chunks
 from apps.messaging.services.messages import open_message
 from apps.messaging.states import UnknownPolicy
+from apps.providers import breaker
 from apps.providers.apns.provider import CONNECTIONS
 from apps.providers.counterparts.apns import AppleService
 from apps.providers.counterparts.authority import Authority
@@ -76,6 +78,7 @@ class World:
 def world(application: Application, trusted: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """PUSHES people with a phone each, and a planned message to them."""
     monkeypatch.setattr(slices, "uniform", lambda _low, _high: 0.0)  # what has to wait is made due by the test
+    monkeypatch.setattr(breaker, "FIRST", 0.05)  # a cut opens the circuit, and that is waited for
     apple = AppleService({("DEF123GHIJ", "ABC123DEFG"): _PUBLIC}, {"com.example.shop"})
     with Server(apple, trusted.server_context()) as server, override_settings(APNS_URLS={"production": server.origin}):
         save_credential(tenant=application.tenant, application=application, provider="apns", name="Key", values=_VALUES)
@@ -116,13 +119,14 @@ def _faults(random_: random.Random, first: int) -> dict[int, Fault]:
 
 
 def _drain(message: Message) -> None:
-    """Until nothing is left, not waiting for what has to wait."""
-    for _round in range(20):
+    """Until nothing is left, waiting for the circuit and for nothing else."""
+    for _round in range(100):
         send_due_chunks(seconds=600)
         with tenant_scope(message.tenant_id):
             waiting = Chunk.objects.of(message.tenant_id).filter(message=message, is_done=False)
             if not waiting.update(due_at=clock.now()):
                 return
+        time.sleep(0.1)
     raise AssertionError("it does not end")
 
 
