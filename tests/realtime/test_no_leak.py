@@ -31,6 +31,7 @@ async def cut_client(port: int, shop: ApplicationRecord, *, reads: int) -> None:
         f"GET /app/{key_of(shop)[0]}?protocol=7 HTTP/1.1\r\nsec-websocket-version: 13\r\n"
         "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
     )
+    await reader.readuntil(b"\r\n\r\n")
     own = writer.get_extra_info("sockname")[1]
     for channel, position in ((f"own-{own}", True), ("news", None), ("prices", True)):
         data = {"channel": channel, "position": position}
@@ -96,6 +97,7 @@ async def test_connections_that_are_cut_leave_nothing_behind(region: str, clean_
             return held(engine) == before[0] and not state.connections
 
         await eventually(settled)
+        assert engine.application(shop).counters.delivered > 0
         assert objects() == before[1]
         assert (await it.signed(shop, "GET", "/channels")).body == {"channels": {}}
         server.close()
