@@ -25,8 +25,8 @@ def mail_for(push: Push, *, sender: str, domain: str, to: str) -> EmailMultiAlte
         "unsubscribe_url": push.unsubscribe_url, "language": push.language or "en",
     }  # fmt: skip
     with translation.override(_spoken(push.language)):
-        text = render_to_string("mail/notification.txt", context)
-        html = render_to_string("mail/notification.html", context)
+        text = render_to_string("push/mail.txt", context)
+        html = render_to_string("push/mail.html", context)
     mail = EmailMultiAlternatives(_subject(push), text, sender, [to], headers=_headers(push, domain))
     mail.attach_alternative(html, "text/html")
     return mail
