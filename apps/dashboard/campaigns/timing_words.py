@@ -45,14 +45,9 @@ def _schedule(campaign: Campaign) -> str:
         return _("In the hour in which each person is most active")
     if schedule.kind is Kind.RECURRING:
         said = {"rule": schedule.cron, "zone": zone}
-        return (
-            _(
-                "By the rule %(rule)s, on each person\u2019s own clock"
-                if schedule.own_clock
-                else "By the rule %(rule)s in %(zone)s"
-            )
-            % said
-        )
+        if schedule.own_clock:
+            return _("By the rule %(rule)s, on each person\u2019s own clock") % said
+        return _("By the rule %(rule)s in %(zone)s") % said
     return _("For everybody at the same moment")
 
 

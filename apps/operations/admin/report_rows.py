@@ -191,7 +191,7 @@ REPORTS = {
         Report(
             "limits",
             gettext_lazy("Near their limits"),
-            gettext_lazy("Who has used at least 80 % of a hard limit of the running period."),
+            gettext_lazy("Who has used at least four fifths of a hard limit of the running period."),
             gettext_lazy("Nobody is near a limit."),
             (_WHO, Column(gettext_lazy("Meter")), Column(gettext_lazy("Used"), is_number=True),
              Column(gettext_lazy("Limit"), is_number=True), Column(gettext_lazy("Share"), is_number=True),
