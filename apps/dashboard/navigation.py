@@ -57,6 +57,7 @@ SECTIONS = (
             Entry(_("Usage"), "dashboard:usage", "chart", "usage.read"),
             Entry(_("Invoices"), "dashboard:invoice-list", "document", "usage.read"),
             Entry(_("Applications"), "dashboard:application-list", "cube", "applications.read"),
+            Entry(_("Push networks"), "dashboard:provider-list", "bolt", "applications.read"),
             Entry(_("Webhooks"), "dashboard:webhook-list", "send", "applications.read"),
             Entry(_("Members"), "dashboard:member-list", "badge", "members.read"),
             Entry(_("Security"), "dashboard:security", "shield"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, cast
 
 import orjson
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 from apps.core import clock
 from apps.core.text import require_name
 from apps.providers.base import Credential, CredentialField, Needs, Sender
+from apps.providers.certificates import earliest, end_of_certificates
 from apps.providers.errors import CredentialRetired, UnknownField
 from apps.providers.models import ProviderCredential
 from apps.providers.registry import needs_of, open_provider
@@ -30,11 +32,12 @@ def save_credential(
     provider: str,
     name: str,
     values: Mapping[str, str],
+    expires_at: datetime | None = None,
     actor: str = SYSTEM,
 ) -> ProviderCredential:
     """Checks the credential with the network where that can be asked, then keeps it: from now on it is the one to send.
 
-
+    expires_at: when the network will refuse it, as far as a person knows; an earlier end of a certificate in it counts.
     Opens its own scope after the check: call it outside of any. Raises UnknownProvider, UnknownField,
     CredentialInvalid, NetworkSilent, InvalidInput.
     """
@@ -45,7 +48,8 @@ def save_credential(
     if check is not None:
         check()
     with tenant_scope(tenant):
-        return _create(tenant, application, provider, name, given, actor)
+        made = _create(tenant, application, provider, name, given, actor)
+        return made.changed(expires_at=earliest(expires_at, end_of_certificates(given)))
 
 
 def ensure_vapid_credential(*, tenant: Tenant, application: Application, subject: str) -> ProviderCredential:

@@ -16,6 +16,8 @@ class ProviderCredential(PublicIdModel, TenantOwned, TimestampedModel):
 
     values_sealed: JSON object of field values under the tenant's data key. shown: the fields that are no secret.
     paused_at: the network refused it, nothing is sent until somebody resumes it. retired_at: not used for anything.
+    expires_at: when the network will refuse it, where a certificate or a person says so. warned_days: how many days
+    before that people were last told.
     """
 
     public_id_prefix: ClassVar[str] = "pcr"
@@ -30,6 +32,8 @@ class ProviderCredential(PublicIdModel, TenantOwned, TimestampedModel):
     last_error_at = models.DateTimeField(null=True)
     paused_at = models.DateTimeField(null=True)
     retired_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    warned_days = models.SmallIntegerField(null=True)
 
     objects: ClassVar[TenantManager[ProviderCredential]] = TenantManager()
 

@@ -20,6 +20,7 @@ from apps.campaigns.services.editing import Plan
 from apps.core import clock, ids
 from apps.messaging.models import Delivery, InboxItem, Message
 from apps.messaging.services import accept_message, create_template
+from apps.providers.credentials import ensure_vapid_credential
 from apps.tenants.models import Application, Tenant
 from apps.tenants.services import create_api_key, create_oauth_client
 from apps.webhooks.models import Delivery as WebhookDelivery
@@ -123,9 +124,14 @@ def _invoice(tenant: Tenant, application: Application) -> str:
     ).public_id
 
 
+def _credential(tenant: Tenant, application: Application) -> str:
+    return ensure_vapid_credential(tenant=tenant, application=application, subject="mailto:ops@example.com").public_id
+
+
 #: Called inside the tenant's scope.
 MAKERS: dict[str, Maker] = {
     "api_key_id": _api_key,
+    "credential_id": _credential,
     "device_id": _device,
     "application_id": lambda tenant, application: application.application_id,
     "campaign_id": _campaign,

@@ -113,6 +113,7 @@ def foreign_ids(
             "templates": {"public_id": first(Template)},
             "campaigns": {"public_id": campaign.public_id},
             "webhooks": {"public_id": made("webhook_id"), "delivery_id": made("delivery_id")},
+            "provider-credentials": {"public_id": made("credential_id")},
             "invoices": {"invoice_id": made("invoice_id")},
         }
 

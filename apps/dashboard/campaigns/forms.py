@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.audience.models import Segment
 from apps.campaigns.models import Campaign
 from apps.dashboard.access import DashboardRequest
+from apps.dashboard.route_names import in_usual_order, route_name
 from apps.messaging.models import Template
 from apps.messaging.states import UnknownPolicy
 from apps.providers.registry import provider_names
@@ -23,21 +24,6 @@ _POLICIES = [
     (UnknownPolicy.AT_MOST_ONCE, _("Never twice: leave it, marked as unknown")),
     (UnknownPolicy.AT_LEAST_ONCE, _("Rather twice than never: send it again")),
 ]
-_ROUTES = {
-    "realtime": _("Live, over the open connection"),
-    "webpush": _("Browsers (Web Push)"),
-    "fcm": _("Android and others (FCM)"),
-    "apns": _("Apple devices (APNs)"),
-    "huawei": _("Huawei phones with Android"),
-    "harmony": _("Huawei phones with HarmonyOS"),
-    "honor": _("Honor phones"),
-    "xiaomi": _("Xiaomi phones"),
-    "oppo": _("OPPO phones"),
-    "vivo": _("vivo phones"),
-    "meizu": _("Meizu phones"),
-    "webhook": _("Your server (webhook)"),
-    "console": _("Log of the server (for trying out)"),
-}
 
 
 class CampaignForm(forms.Form):
@@ -67,8 +53,7 @@ class CampaignForm(forms.Form):
         templates = Template.objects.of(request.tenant).filter(application=request.application).order_by("name")
         self._choose("segment", [(segment.public_id, segment.name) for segment in segments])
         self._choose("template", [(template.public_id, template.name) for template in templates])
-        ordered = sorted(provider_names(), key=lambda name: (name != "realtime", name == "console", name))
-        self._choose("routes", [(name, _ROUTES.get(name, name)) for name in ordered])
+        self._choose("routes", [(name, route_name(name)) for name in in_usual_order(provider_names())])
 
     def _choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
         field = self.fields[name]
