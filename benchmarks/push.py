@@ -1,8 +1,9 @@
 """push.apns, webpush.encrypt: the sending side alone, on one core.
 
 push.apns sends from the adapter's own connections to nghttpd over TLS on the other core; beside it h2load, in C, with
-the same connections and streams. webpush.encrypt makes whole requests: keys, ciphertext and the origin's VAPID header;
-beside it http-ece, which does the ciphertext only.
+the same connections and streams, and aioapns and httpx with a quarter of the requests under way, which suits them
+better. webpush.encrypt makes whole requests: keys, ciphertext and the origin's VAPID header; beside it http-ece, which
+does the ciphertext only.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def apns() -> Iterator[Reading]:
     with temporary_home() as home, nghttpd(home) as port:
         limit = _h2load(port)
         rate = measured(home, "apns", str(port))
-    yield Reading("push.apns", rate, "pushes/s", {"h2load": rate / limit})
+        peers = {name: _peer(home, name, port) for name in ("aioapns", "httpx")}
+    ratios = {"h2load": rate / limit, **{name: rate / peer for name, peer in peers.items()}}
+    yield Reading("push.apns", rate, "pushes/s", ratios)
 
 
 @figure("webpush.encrypt")
@@ -54,6 +57,14 @@ def measured(home: Path, what: str, *arguments: str) -> float:
     }  # fmt: skip
     command = pinned(LOAD_CORE, sys.executable, "-W", "ignore", "-m", "benchmarks.push_client", what, *arguments)
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr[-2_000:])
+    return float(done.stdout)
+
+
+def _peer(home: Path, name: str, port: int) -> float:
+    command = pinned(LOAD_CORE, sys.executable, "-W", "ignore", "-m", "benchmarks.push_peers", name, str(port), home)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr[-2_000:])
     return float(done.stdout)
