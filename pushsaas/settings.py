@@ -332,6 +332,7 @@ CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
 #: Beat only rings; any number of beats may. What is due stands in PostgreSQL. A ring that nobody heard in time expires.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "campaigns.tick": {"task": "campaigns.tick", "schedule": 1.0, "options": {"expires": 1}},
+    "campaigns.watch": {"task": "campaigns.watch", "schedule": 1.0, "options": {"expires": 1}},
     "billing.ingest": {"task": "billing.ingest", "schedule": 1.0, "options": {"expires": 1}},
     "billing.count_calls": {"task": "billing.count_calls", "schedule": 5.0, "options": {"expires": 5}},
     "billing.watch": {"task": "billing.watch", "schedule": 5.0, "options": {"expires": 5}},

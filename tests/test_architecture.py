@@ -29,6 +29,8 @@ SOURCES = sorted(path for path in (ROOT / "apps").rglob("*.py") if "migrations" 
 ACROSS_TENANTS = {
     "apps/api/idempotency.py": 1,
     "apps/audience/services/events.py": 1,
+    "apps/audience/services/watching.py": 1,
+    "apps/campaigns/journeys/engine.py": 1,
     "apps/audience/services/intake.py": 1,
     "apps/billing/management/commands/check_invariants.py": 1,
     "apps/billing/services/calls.py": 1,

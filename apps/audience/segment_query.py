@@ -87,8 +87,7 @@ def _event(leaf: Leaf, world: World) -> Q:
         happened = happened.filter(occurred_at__gte=world.now - timedelta(days=days))
     if world.share > 1:
         happened = happened.filter(sampled("subscriber_id", world.share))
-    for one in leaf.where:
-        happened = happened.filter(_property(one))
+    happened = happened.filter(*properties(leaf))
     people = happened.order_by().values("subscriber_id")
     if leaf.relation in {"exists", "last_within"}:
         return Q(pk__in=people)
@@ -97,6 +96,11 @@ def _event(leaf: Leaf, world: World) -> Q:
         until = world.now - timedelta(days=leaf.value)
         return Q(pk__in=people.annotate(last=Max("occurred_at")).filter(last__lt=until).values("subscriber_id"))
     return _counted(people, leaf.relation, leaf.value)
+
+
+def properties(leaf: Leaf) -> list[Q]:
+    """What an event's leaf asks of the properties of a BehaviourEvent."""
+    return [_property(one) for one in leaf.where]
 
 
 def _property(leaf: Leaf) -> Q:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import Category, HouseError
@@ -46,3 +48,33 @@ class EmptyAudience(HouseError):
     category = Category.INVALID
     code = "empty_audience"
     default_message = _("Nobody is in this audience.")
+
+
+class JourneyInvalid(HouseError):
+    """path: where in the definition, as in `steps[2].ways[0].next`."""
+
+    category = Category.INVALID
+    code = "journey_invalid"
+    default_message = _("This journey does not work.")
+
+    def __init__(self, path: str, message: Any, **details: Any) -> None:
+        self.path = path
+        super().__init__(message, fields={f"definition.{path}" if path else "definition": [message]},
+                         details={"path": path, **details})  # fmt: skip
+
+
+class JourneyWrongState(HouseError):
+    category = Category.CONFLICT
+    code = "journey_wrong_state"
+    default_message = _("The journey is not in a state that allows this.")
+
+    def __init__(self, status: str) -> None:
+        super().__init__(details={"status": status})
+
+
+class JourneyEntryRefused(HouseError):
+    """The re-entry rule says no."""
+
+    category = Category.CONFLICT
+    code = "journey_entry_refused"
+    default_message = _("This person is in the journey, or was there too recently to come in again.")

@@ -8,6 +8,10 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from apps.campaigns.journeys.models import Journey as Journey
+from apps.campaigns.journeys.models import JourneyEntry as JourneyEntry
+from apps.campaigns.journeys.models import JourneyVersion as JourneyVersion
+from apps.campaigns.journeys.models import JourneyVisit as JourneyVisit
 from apps.campaigns.planner import Schedule
 from apps.campaigns.states import Status
 from apps.core.models import PublicIdModel, TimestampedModel

@@ -6,10 +6,8 @@ ledger's unique key makes even a repeated page harmless.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from time import monotonic
 
@@ -21,17 +19,17 @@ from apps.campaigns.deciding import Decider, Person, people_in
 from apps.campaigns.gathering import gather, is_gathered_first, let_go
 from apps.campaigns.models import CampaignRun
 from apps.campaigns.places import keep_slots, slots_of_run
-from apps.campaigns.planner import Decision, Rules, Suppressed
+from apps.campaigns.planner import Decision, Rules
+from apps.campaigns.writing import CHUNK, write_decisions
 from apps.core import clock
-from apps.messaging import ledger
 from apps.messaging.bell import SEND, ring
 from apps.messaging.frequency import hold_frequency
 from apps.messaging.models import Message
-from apps.messaging.states import MessageState, Reason
+from apps.messaging.states import MessageState
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 
-#: Subscribers per chunk, and chunks per transaction.
-CHUNK, CHUNKS = 1_000, 5
+#: Chunks per transaction.
+CHUNKS = 5
 
 _CLAIM = """
 UPDATE campaigns_campaignrun SET lease_until = clock_timestamp() + make_interval(secs => %s), fence = fence + 1
@@ -113,7 +111,7 @@ def _plan_page(claim: RunClaim) -> bool:
             gather(run)
         people = people_in(audience_of_run(run), rules).filter(pk__gt=run.cursor, pk__lte=run.until)
         page = list(people.order_by("pk")[: CHUNK * CHUNKS])
-        _write(run, _decide(run, rules, page))
+        run.chunk_count = write_decisions(message, _decide(run, rules, page), number=run.chunk_count, due_at=run.due_at)
         transaction.on_commit(partial(ring, SEND))
         if run.gathered_at is not None and page:
             let_go(run, up_to=page[-1][0])
@@ -133,26 +131,3 @@ def _decide(run: CampaignRun, rules: Rules, page: Sequence[Person]) -> Mapping[D
     if slots is not None:
         keep_slots(run, slots)
     return decisions
-
-
-def _write(run: CampaignRun, decisions: Mapping[Decision, list[int]]) -> None:
-    """Chunks of people who are due together; those who get nothing lie beside the first."""
-    due: dict[tuple[datetime, datetime | None], list[int]] = defaultdict(list)
-    suppressed: dict[Reason, list[int]] = defaultdict(list)
-    for decision, numbers in decisions.items():
-        if isinstance(decision, Suppressed):
-            suppressed[decision.reason] += numbers
-        else:
-            due[decision.due_at, decision.expires_at] += numbers
-    parts = [
-        (moments, numbers[start : start + CHUNK])
-        for moments, numbers in sorted(due.items(), key=lambda item: item[0][0])
-        for start in range(0, len(numbers), CHUNK)
-    ]
-    for (due_at, expires_at), numbers in parts or [((run.due_at, None), [])]:
-        ledger.plan_deliveries(
-            tenant_id=run.tenant_id, message_id=run.message_id, number=run.chunk_count, route=run.message.routes[0],
-            due_at=due_at, expires_at=expires_at, due=numbers, suppressed=suppressed,
-        )  # fmt: skip
-        suppressed = {}
-        run.chunk_count += 1

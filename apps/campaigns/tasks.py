@@ -5,8 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 
 from apps.campaigns import planning
+from apps.campaigns.journeys.engine import advance_journeys, due_journeys
+from apps.campaigns.journeys.triggers import take_events
 from apps.campaigns.services import running
-from apps.messaging.bell import PLAN, ring
+from apps.messaging.bell import JOURNEY, PLAN, ring
 
 #: Seconds of planning per task, so that other work gets its turn.
 _WORK = 2.0
@@ -25,3 +27,17 @@ def tick(**_unknown: object) -> None:
 def plan(**_unknown: object) -> None:
     if planning.plan_started_runs(seconds=_WORK):
         ring(PLAN)
+
+
+@shared_task(name="campaigns.watch")
+def watch(**_unknown: object) -> None:
+    """Brings in whom events bring into journeys, and rings for those who are due."""
+    take_events()
+    if due_journeys():
+        ring(JOURNEY)
+
+
+@shared_task(name="campaigns.journey")
+def journey(**_unknown: object) -> None:
+    if advance_journeys(seconds=_WORK):
+        ring(JOURNEY)

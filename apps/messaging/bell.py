@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 log = logging.getLogger(__name__)
 
 SEND, PLAN, START = "messaging.send", "campaigns.plan", "campaigns.tick"
+JOURNEY = "campaigns.journey"
 #: Seconds after which a ring that nobody heard is dropped, so that queues do not grow while all workers are busy.
 _LIVES = 5
 

@@ -12,6 +12,7 @@ from apps.audience.models.imports import (
 )
 from apps.audience.models.people import Segment, Subscriber, SubscriberAlias, SubscriberQuerySet
 from apps.audience.models.preferences import OptOut, PreferenceCategory
+from apps.audience.models.watching import EventWatch, WatchedEvent
 
 __all__ = [
     "IMPORT_ACTIVE",
@@ -22,6 +23,7 @@ __all__ = [
     "BehaviourEventKey",
     "Device",
     "Environment",
+    "EventWatch",
     "ImportFormat",
     "ImportJob",
     "ImportRejection",
@@ -33,4 +35,5 @@ __all__ = [
     "Subscriber",
     "SubscriberAlias",
     "SubscriberQuerySet",
+    "WatchedEvent",
 ]

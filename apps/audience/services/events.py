@@ -41,6 +41,7 @@ WHERE tenant_id = %(tenant)s AND application_id = %(application)s AND external_i
 ORDER BY external_id FOR KEY SHARE
 """
 #: `fresh` is the deduplication: a second writer of the same id waits in it for the first to commit or roll back.
+#: `watched` is why no watched event is missed or told twice: it is committed with the event.
 _WRITE = """
 WITH offered AS (
     SELECT * FROM unnest(
@@ -52,12 +53,20 @@ WITH offered AS (
     SELECT %(tenant)s, %(application)s, event_id, payload_hash, %(now)s FROM offered WHERE has_own_id ORDER BY event_id
     ON CONFLICT DO NOTHING
     RETURNING event_id
+), written AS (
+    INSERT INTO audience_event
+        (tenant_id, application_id, subscriber_id, name, occurred_at, event_id, properties, received_at)
+    SELECT %(tenant)s, %(application)s, subscriber_id, name, occurred_at, event_id, properties, %(now)s
+    FROM offered WHERE NOT has_own_id OR event_id IN (SELECT event_id FROM fresh)
+    RETURNING subscriber_id, name, occurred_at, event_id
+), watched AS (
+    INSERT INTO audience_watched_event (tenant_id, application_id, subscriber_id, occurred_at, event_id)
+    SELECT %(tenant)s, %(application)s, subscriber_id, occurred_at, event_id FROM written
+    WHERE name IN (
+        SELECT name FROM audience_event_watch WHERE tenant_id = %(tenant)s AND application_id = %(application)s
+    )
 )
-INSERT INTO audience_event
-    (tenant_id, application_id, subscriber_id, name, occurred_at, event_id, properties, received_at)
-SELECT %(tenant)s, %(application)s, subscriber_id, name, occurred_at, event_id, properties, %(now)s
-FROM offered WHERE NOT has_own_id OR event_id IN (SELECT event_id FROM fresh)
-RETURNING event_id
+SELECT event_id FROM written
 """
 
 

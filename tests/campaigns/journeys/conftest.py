@@ -1,0 +1,3 @@
+from tests.sending import network
+
+__all__ = ["network"]
