@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import sys
-import time
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -75,7 +73,7 @@ def _stock_channels() -> float:
         ]
         server = rulers.started(SERVER_CORE, command, cwd=ROOT, env=environment)
         try:
-            _wait_for(port)
+            rulers.wait_for(port)
             load = Load(port, "/", SUBSCRIBERS, "", SECONDS)
             publish = [sys.executable, "-m", module, "x" * PAYLOAD, str(SECONDS)]
             publishing = rulers.started(LOAD_CORE, publish, cwd=ROOT, env=environment)
@@ -94,20 +92,8 @@ def _node_ws() -> float:
     command = ["node", script, str(port), str(SUBSCRIBERS), str(PAYLOAD)]
     server = rulers.started(SERVER_CORE, command, env=environment)
     try:
-        _wait_for(port)
+        rulers.wait_for(port)
         return Load(port, "/", SUBSCRIBERS, "", SECONDS).rate(server)
     finally:
         server.kill()
         server.wait()
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)

@@ -19,11 +19,16 @@ def running(*arguments: str) -> Iterator[tuple[Live, LiveServer, LiveTenant]]:
     live = Live(home)
     try:
         tenant = live.tenant("Bench")
-        interpreter = pinned(SERVER_CORE, sys.executable)
-        server = LiveServer(live.environment, home / "server.log", *arguments, interpreter=interpreter)
-        live.servers.append(server)
-        server.wait_until_listening()
-        yield live, server, tenant
+        yield live, started_server(live, *arguments), tenant
     finally:
         live.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def started_server(live: Live, *arguments: str) -> LiveServer:
+    """Another server process on the server's core, listening."""
+    interpreter = pinned(SERVER_CORE, sys.executable)
+    server = LiveServer(live.environment, live.home / "server.log", *arguments, interpreter=interpreter)
+    live.servers.append(server)
+    server.wait_until_listening()
+    return server

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 
 MODULES = (
     "benchmarks.fanout",
+    "benchmarks.publishing",
+    "benchmarks.connecting",
+    "benchmarks.many_channels",
+    "benchmarks.latency",
+    "benchmarks.resuming",
     "benchmarks.campaign",
     "benchmarks.billing",
     "benchmarks.month_end",
@@ -31,7 +36,8 @@ class Reading:
 
     def __str__(self) -> str:
         beside = " ".join(f"{ratio:.2f}-to-{what}" for what, ratio in self.ratios.items())
-        return f"{self.name} {self.value:,.0f} {self.unit} {beside}".rstrip()
+        value = f"{self.value:,.0f}" if self.value >= 100 else f"{self.value:.1f}"
+        return f"{self.name} {value} {self.unit} {beside}".rstrip()
 
 
 Figure = Callable[[], Iterator[Reading]]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import resource
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -17,8 +20,8 @@ HERE = Path(__file__).resolve().parent
 SERVER_CORE, LOAD_CORE = "0", "1"
 
 
-class NoCompiler(RuntimeError):
-    """The yardsticks are C programs; `cc` is missing."""
+class ToolMissing(RuntimeError):
+    """A program that a figure needs is not installed."""
 
 
 def pinned(core: str, *command: str | Path) -> list[str]:
@@ -31,18 +34,26 @@ def pinned(core: str, *command: str | Path) -> list[str]:
 def ruler(name: str) -> Path:
     compiler = shutil.which("cc")
     if compiler is None:
-        raise NoCompiler("a C compiler (cc) is needed for the yardsticks")
+        raise ToolMissing("a C compiler (cc) is needed for the yardsticks")
     program = Path(tempfile.gettempdir()) / f"pushsaas-{name}"
     subprocess.run([compiler, "-O2", "-o", program, HERE / "yardsticks" / f"{name}.c"], check=True)
     return program
 
 
 class Load:
-    """wsload: `connections` WebSockets that count what arrives, for so many seconds after READY."""
+    """wsload: `connections` WebSockets that count what arrives, for so many seconds after READY.
 
-    def __init__(self, port: int, path: str, connections: int, first: str, seconds: float) -> None:
+    options: wsload's environment (`burst`, `modulo`, `needle`; see the head of wsload.c).
+    """
+
+    def __init__(
+        self, port: int, path: str, connections: int, first: str, seconds: float, **options: str | int
+    ) -> None:
         command = pinned(LOAD_CORE, ruler("wsload"), str(port), path, str(connections), first, str(seconds))
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        environment = {f"WSLOAD_{name.upper()}": str(value) for name, value in options.items()}
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}, preexec_fn=_many_files
+        )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if line.strip() != "READY":
@@ -54,15 +65,25 @@ class Load:
         On a machine with nothing else to do that is the wall clock's rate of a busy core; on a shared one the
         neighbours do not count.
         """
-        before = _cpu_seconds(server)
+        before = cpu_seconds(server)
+        frames = self.result()["frames"]
+        return frames / (cpu_seconds(server) - before)
+
+    def result(self) -> dict[str, float]:
+        """Waits until the load is over; what it counted."""
         output, _ = self._process.communicate()
-        found = re.search(r"frames=(\d+)", output)
-        if found is None:
+        found = {name: float(value) for name, value in re.findall(r"(\w+)=([\d.]+)", output)}
+        if "frames" not in found:
             raise RuntimeError(f"the load said: {output}")
-        return float(found[1]) / (_cpu_seconds(server) - before)
+        return found
 
 
-def _cpu_seconds(server: subprocess.Popen[bytes]) -> float:
+def _many_files() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def cpu_seconds(server: subprocess.Popen[bytes]) -> float:
     times = psutil.Process(server.pid).cpu_times()
     return times.user + times.system
 
@@ -81,3 +102,16 @@ def send_limit(port: int, connections: int, payload: int, seconds: float) -> flo
 
 def started(core: str, command: Sequence[str | Path], **options: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(pinned(core, *command), **options)  # type: ignore[call-overload, no-any-return]
+
+
+def wait_for(port: int) -> None:
+    """Until somebody listens there. Raises OSError after 20 s."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
