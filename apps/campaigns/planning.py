@@ -31,14 +31,20 @@ from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 #: Chunks per transaction.
 CHUNKS = 5
 
+# The tenant whose runs were planned longest ago, then the run that is least far.
 _CLAIM = """
-UPDATE campaigns_campaignrun SET lease_until = clock_timestamp() + make_interval(secs => %s), fence = fence + 1
-WHERE id = (
-    SELECT id FROM campaigns_campaignrun
-    WHERE planned_at IS NULL AND (lease_until IS NULL OR lease_until < clock_timestamp())
-    ORDER BY chunk_count, id LIMIT 1 FOR UPDATE SKIP LOCKED
+WITH next AS MATERIALIZED (
+    SELECT run.id, run.tenant_id FROM campaigns_campaignrun run
+    LEFT JOIN messaging_sendingturn turn ON turn.tenant_id = run.tenant_id
+    WHERE run.planned_at IS NULL AND (run.lease_until IS NULL OR run.lease_until < clock_timestamp())
+    ORDER BY turn.planned_at NULLS FIRST, run.chunk_count, run.id LIMIT 1 FOR UPDATE OF run SKIP LOCKED
+), turn AS (
+    INSERT INTO messaging_sendingturn (tenant_id, planned_at) SELECT tenant_id, clock_timestamp() FROM next
+    ON CONFLICT (tenant_id) DO UPDATE SET planned_at = excluded.planned_at
 )
-RETURNING tenant_id, id, fence
+UPDATE campaigns_campaignrun run
+SET lease_until = clock_timestamp() + make_interval(secs => %s), fence = fence + 1
+FROM next WHERE run.id = next.id RETURNING run.tenant_id, run.id, run.fence
 """
 
 
@@ -50,14 +56,14 @@ class RunClaim:
 
 
 def plan_started_runs(*, seconds: float) -> bool:
-    """Plans for about that long. Answers whether there may be more to plan. Opens its own scopes."""
+    """Plans for about that long, a page of one tenant after one of another. Answers whether there may be more to plan.
+    Opens its own scopes."""
     until = monotonic() + seconds
     while monotonic() < until:
         claim = _claim()
         if claim is None:
             return False
-        while _plan_page(claim) and monotonic() < until:
-            pass
+        _plan_page(claim)
         _release(claim)
     return True
 
@@ -86,7 +92,7 @@ def _release(claim: RunClaim) -> None:
 
 
 def _plan_page(claim: RunClaim) -> bool:
-    """One page. Answers whether this worker should go on with the run."""
+    """One page. Answers whether the run has more."""
     with tenant_scope(claim.tenant_id):
         runs = CampaignRun.objects.of(claim.tenant_id).select_for_update(no_key=True, of=("self",))
         run = runs.filter(pk=claim.run_id, fence=claim.fence, planned_at=None).first()

@@ -33,7 +33,7 @@ def write_decisions(message: Message, decisions: Mapping[Decision, list[int]], *
     for (chunk_due_at, expires_at), numbers in parts or [((due_at, None), [])]:
         ledger.plan_deliveries(
             tenant_id=message.tenant_id, message_id=message.pk, number=number, route=message.routes[0],
-            due_at=chunk_due_at, expires_at=expires_at, due=numbers, suppressed=suppressed,
+            due_at=chunk_due_at, expires_at=expires_at, due=numbers, suppressed=suppressed, rank=message.rank,
         )  # fmt: skip
         suppressed = {}
         number += 1

@@ -98,3 +98,11 @@ class InboxRequestInvalid(HouseError):
     category = Category.INVALID
     code = "inbox_request_invalid"
     default_message = _("Name 1 to 100 items as {“ids”: […]}, or say {“all”: true}.")
+
+
+class HandlingInvalid(HouseError):
+    """When the next route is asked, how urgent it is, what replaces it."""
+
+    category = Category.INVALID
+    code = "handling_invalid"
+    default_message = _("This way of handing a message on does not work.")

@@ -1,4 +1,4 @@
-"""The ledger's SQL: plan, claim, mark, record. Each function is one step inside the caller's transaction.
+"""The ledger's SQL: plan, mark, record. Each function is one step inside the caller's transaction.
 
 The database clock alone decides leases (`clock_timestamp()`: `now()` stands still in a transaction). Every write of a
 worker names its fence; LeaseLost rolls back whatever a worker does that was too slow.
@@ -17,24 +17,9 @@ from django.db import connection
 from apps.core import clock
 from apps.messaging.models import Chunk
 from apps.messaging.states import Reason, UnknownPolicy
-from apps.tenants.scope import CrossTenantRole, all_tenants
 
 #: How often a delivery is handed to a network at most, whatever happens.
 MAX_ATTEMPTS = 5
-
-_CLAIM = """
-WITH next AS (
-    SELECT chunk.id, chunk.lease_until IS NOT NULL AS was_abandoned
-    FROM messaging_chunk chunk JOIN messaging_message message ON message.id = chunk.message_id
-    WHERE NOT chunk.is_done AND chunk.due_at <= clock_timestamp() AND message.state <> 'paused'
-      AND (chunk.lease_until IS NULL OR chunk.lease_until < clock_timestamp())
-    ORDER BY chunk.number, chunk.due_at LIMIT 1 FOR UPDATE OF chunk SKIP LOCKED
-)
-UPDATE messaging_chunk chunk
-SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s), fence = fence + 1
-FROM next WHERE chunk.id = next.id
-RETURNING chunk.tenant_id, chunk.id, chunk.message_id, chunk.number, chunk.fence, next.was_abandoned, chunk.expires_at
-"""
 
 _PLAN = """
 INSERT INTO messaging_delivery
@@ -86,17 +71,10 @@ class Claim:
     chunk_id: int
     message_id: int
     number: int
+    rank: int
     fence: int
     was_abandoned: bool
     expires_at: datetime | None = None
-
-
-def claim_chunk() -> Claim | None:
-    """The next due chunk of any tenant. Opens its own scope and commits: from here on the lease runs."""
-    with all_tenants(CrossTenantRole.DISPATCH), connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"lease": settings.SENDING_LEASE})
-        row = cursor.fetchone()
-    return Claim(*row) if row else None
 
 
 def plan_deliveries(
@@ -109,11 +87,13 @@ def plan_deliveries(
     due: Sequence[int],
     suppressed: Mapping[Reason, Sequence[int]] | None = None,
     expires_at: datetime | None = None,
+    rank: int = 0,
 ) -> int:
     """Adds one chunk with these subscribers (row numbers). A repeat adds nothing. Answers how many rows are new."""
     chunk = Chunk.objects.create(
-        tenant_id=tenant_id, message_id=message_id, number=number, due_at=due_at, expires_at=expires_at
-    )
+        tenant_id=tenant_id, message_id=message_id, number=number, rank=rank, due_at=due_at, expires_at=expires_at,
+        is_ready=due_at <= clock.now(),
+    )  # fmt: skip
     values = {"tenant": tenant_id, "message": message_id, "chunk": chunk.pk, "route": route}
     planned = _execute(_PLAN, {**values, "state": "planned", "reason": "", "subscribers": list(due)})
     refused = 0
@@ -202,6 +182,7 @@ def _move(claim: Claim, ids: Collection[int], *, due_at: datetime, before: str) 
         tenant_id=claim.tenant_id,
         message_id=claim.message_id,
         number=claim.number,
+        rank=claim.rank,
         due_at=due_at,
         expires_at=claim.expires_at,
     )
@@ -213,7 +194,7 @@ def _move(claim: Claim, ids: Collection[int], *, due_at: datetime, before: str) 
 def postpone(claim: Claim, *, due_at: datetime) -> None:
     """Gives the whole chunk back, due then. Raises LeaseLost."""
     hold(claim, release=True)
-    Chunk.objects.of(claim.tenant_id).filter(pk=claim.chunk_id).update(due_at=due_at)
+    Chunk.objects.of(claim.tenant_id).filter(pk=claim.chunk_id).update(due_at=due_at, is_ready=False)
 
 
 def _execute(statement: str, values: Any) -> int:

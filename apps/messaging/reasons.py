@@ -21,6 +21,7 @@ REASON_NAMES: Mapping[Reason, Any] = {
     Reason.EXPIRED: _("expired"),
     Reason.CANCELED: _("cancelled"),
     Reason.SPEND_CAP: _("over the quota"),
+    Reason.ANSWERED: _("had it by another route"),
     Reason.TEMPLATE_ERROR: _("words could not be made"),
 }
 

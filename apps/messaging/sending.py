@@ -8,6 +8,7 @@ did not leave (planned) and at most one slice that may have (attempted).
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from time import monotonic
@@ -20,9 +21,13 @@ from apps.billing.records import UsageRecordIn
 from apps.billing.services import record_usage, release_sends, reserve_sends
 from apps.core import clock
 from apps.messaging import ledger
+from apps.messaging.claiming import claim_chunk
+from apps.messaging.fusing import blow_if_needed, note_slice
 from apps.messaging.gates import permit_for
 from apps.messaging.ledger import Claim, LeaseLost
-from apps.messaging.models import Message
+from apps.messaging.models import Delivery, Message
+from apps.messaging.proving import accept_proven
+from apps.messaging.queries import people_with_receipts
 from apps.messaging.rechecking import Checked, recheck, take_places
 from apps.messaging.rendering import CompiledContent, compile_content
 from apps.messaging.routes import Called, call_route, record_answers
@@ -40,7 +45,7 @@ def send_due_chunks(*, seconds: float) -> bool:
     """Claims and sends chunks for about that long. Answers whether there may be more. Opens its own scopes."""
     until = monotonic() + seconds
     while monotonic() < until:
-        claim = ledger.claim_chunk()
+        claim = claim_chunk()
         if claim is None:
             return False
         send_chunk(claim, until=until)
@@ -53,11 +58,19 @@ def send_chunk(claim: Claim, *, until: float) -> None:
         with tenant_scope(claim.tenant_id):
             message = Message.objects.select_related("tenant", "application").get(pk=claim.message_id)
             if claim.was_abandoned:
-                in_flight = ledger.settle_abandoned(claim, UnknownPolicy(message.unknown_policy))
-                release_sends(tenant=message.tenant, quantity=in_flight)
+                _settle_abandoned(claim, message)
         _Chunk(claim, message).send(until)
     except LeaseLost:
         log.warning("chunk.lease_lost tenant=%s chunk=%s", claim.tenant_id, claim.chunk_id)
+
+
+def _settle_abandoned(claim: Claim, message: Message) -> None:
+    """What a dead worker left in flight; of some of it there is a receipt by now."""
+    rows = Delivery.objects.of(claim.tenant_id).filter(chunk=claim.chunk_id, state=DeliveryState.ATTEMPTED)
+    in_flight = list(rows.values_list("pk", flat=True))
+    accept_proven(claim.tenant_id, in_flight, before=DeliveryState.ATTEMPTED)
+    ledger.settle_abandoned(claim, UnknownPolicy(message.unknown_policy))
+    release_sends(tenant=message.tenant, quantity=len(in_flight))
 
 
 @lru_cache(maxsize=64)
@@ -71,6 +84,7 @@ class _Chunk:
 
     def __init__(self, claim: Claim, message: Message) -> None:
         self.claim, self.message = claim, message
+        self.plan = plan_for(Strategy(message.strategy), message.routes)
         self.lease_ends = monotonic() + settings.SENDING_LEASE
 
     def send(self, until: float) -> None:
@@ -81,9 +95,11 @@ class _Chunk:
                 continue
             called = self._call(made)
             with tenant_scope(self.claim.tenant_id):
-                self._record(made, called)
+                went_wrong = self._record(made, called)
                 if called.answers or called.refused:
                     record_answers(message=self.message, route=made.route, called=called)
+            if went_wrong:
+                blow_if_needed(self.message)
             made = self._next_slice(until)
 
     def _next_slice(self, until: float) -> Slice | None:
@@ -116,6 +132,7 @@ class _Chunk:
                 ledger.hold_until(self.claim, ids, due_at=due_at)
             if self.message.throttle is not None and made.ready and not self._throttle(made):
                 return None
+            made.refuse_people(self._answered(made), Reason.ANSWERED)
             self._reserve(made)
             for reason, ids in made.refused.items():
                 ledger.settle(self.claim, ids, state="suppressed", reason=reason, before=("planned",))
@@ -124,6 +141,13 @@ class _Chunk:
             notes = put_copies(self.message, made)
         tell(self.message.tenant, self.message.application, notes)
         return made
+
+    def _answered(self, made: Slice) -> set[int]:
+        """Who has reported a receipt since an earlier route sent it. Read in the transaction that marks the rest as
+        attempted: a receipt that was committed before always stops the next route."""
+        if self.message.fallback_after is None or not made.ready or made.route not in self.plan.in_turn:
+            return set()
+        return people_with_receipts(self.message, [delivery.subscriber for delivery in made.ready])
 
     def _throttle(self, made: Slice) -> bool:
         """Cuts the slice to what may begin in this minute. When that is nothing, the chunk waits for the next."""
@@ -177,7 +201,8 @@ class _Chunk:
             log.exception("provider.failed route=%s message=%s", made.route, self.message.pk)
             return Called([Outcome(push.id, Result.UNKNOWN, reason="provider_failed") for push in made.pushes])
 
-    def _record(self, made: Slice, called: Called) -> None:
+    def _record(self, made: Slice, called: Called) -> bool:
+        """Answers whether anything in it speaks for the fuse."""
         at_least_once = self.message.unknown_policy == UnknownPolicy.AT_LEAST_ONCE
         verdict = judge(made.ready, called.outcomes, at_least_once=at_least_once)
         release_sends(tenant=self.message.tenant, quantity=len(made.ready))
@@ -189,18 +214,28 @@ class _Chunk:
         )
         for (state, reason), ids in verdict.final.items():
             ledger.settle(self.claim, ids, state=state, reason=reason)
+            if state is DeliveryState.UNKNOWN:
+                accept_proven(self.claim.tenant_id, ids, before=state)
         if verdict.later:
             ledger.move_to_later(self.claim, verdict.later, seconds=verdict.wait)
         self._try_next_route(made.route, verdict)
         self._charge(made, verdict, called)
+        return note_slice(self.message, verdict, called)
 
     def _try_next_route(self, route: str, verdict: Verdict) -> None:
-        later = next_route(plan_for(Strategy(self.message.strategy), self.message.routes), route)
+        """Whom this one did not reach is asked for at once; who took it has until the fallback to report a receipt."""
+        later = next_route(self.plan, route)
         if later and verdict.next_route:
-            ledger.plan_deliveries(
-                tenant_id=self.claim.tenant_id, message_id=self.message.pk, number=self.claim.number,
-                route=later, due_at=clock.now(), due=verdict.next_route, expires_at=self.claim.expires_at,
-            )  # fmt: skip
+            self._plan_route(later, clock.now(), verdict.next_route)
+        if later and verdict.reached and self.message.fallback_after is not None:
+            in_time = clock.now() + timedelta(seconds=self.message.fallback_after)
+            self._plan_route(later, in_time, verdict.reached)
+
+    def _plan_route(self, route: str, due_at: datetime, people: Sequence[int]) -> None:
+        ledger.plan_deliveries(
+            tenant_id=self.claim.tenant_id, message_id=self.message.pk, number=self.claim.number, rank=self.claim.rank,
+            route=route, due_at=due_at, due=people, expires_at=self.claim.expires_at,
+        )  # fmt: skip
 
     def _charge(self, made: Slice, verdict: Verdict, called: Called) -> None:
         """Usage records of a slice, all of one route, named by a delivery of it.

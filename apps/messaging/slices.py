@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import uniform
@@ -66,6 +66,15 @@ class Slice:
     def route(self) -> str:
         return self.ready[0].route
 
+    def refuse_people(self, people: Set[int], reason: Reason) -> None:
+        """Takes out what is for these (row numbers)."""
+        if not people:
+            return
+        pairs = list(zip(self.ready, self.pushes, strict=True))
+        self.refused[reason].extend(delivery.id for delivery in self.ready if delivery.subscriber in people)
+        self.ready = [delivery for delivery, _push in pairs if delivery.subscriber not in people]
+        self.pushes = [push for delivery, push in pairs if delivery.subscriber not in people]
+
     def refuse_beyond(self, room: int) -> None:
         """Keeps the first `room` deliveries; the rest end for want of quota."""
         room = max(room, 0)
@@ -115,8 +124,8 @@ def render_slice(
         made.ready.append(delivery)
         made.pushes.append(
             Push(
-                identity, person.external_id, notification, message_id, message.origin, now, language=language,
-                receipt=receipt,
+                identity, person.external_id, notification, message_id, message.origin, now,
+                urgent=message.is_urgent, collapse_key=message.collapse_key, language=language, receipt=receipt,
             )
         )  # fmt: skip
         if perf_counter() - started > _RENDERING_TIME:
@@ -129,12 +138,13 @@ class Verdict:
     """A slice's outcomes, sorted for the ledger.
 
     final: deliveries by (state, reason). later: those to try again. next_route: subscribers to try another way.
-    wait: seconds until `later` is due.
+    reached: subscribers whom the network took it for. wait: seconds until `later` is due.
     """
 
     final: dict[tuple[DeliveryState, str], list[int]]
     later: list[int]
     next_route: list[int]
+    reached: list[int]
     wait: float
 
     def count(self, *states: DeliveryState) -> int:
@@ -146,6 +156,7 @@ def judge(deliveries: Sequence[Planned], outcomes: Sequence[Outcome], *, at_leas
     final: dict[tuple[DeliveryState, str], list[int]] = defaultdict(list)
     later: list[int] = []
     next_route: list[int] = []
+    reached: list[int] = []
     wait = 0.0
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
         attempts = delivery.attempts + 1
@@ -157,7 +168,9 @@ def judge(deliveries: Sequence[Planned], outcomes: Sequence[Outcome], *, at_leas
         final[state, outcome.reason[:64]].append(delivery.id)
         if steps_on(outcome, at_least_once=at_least_once):
             next_route.append(delivery.subscriber)
-    return Verdict(final, later, next_route, wait)
+        elif state is DeliveryState.ACCEPTED:
+            reached.append(delivery.subscriber)
+    return Verdict(final, later, next_route, reached, wait)
 
 
 def _surely_not_processed(outcome: Outcome) -> bool:

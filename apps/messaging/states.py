@@ -16,6 +16,14 @@ class MessageState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class PausedFor(StrEnum):
+    """Why something stands still that nobody paused."""
+
+    ERROR_RATE = "error_rate"
+    TOKENS_GONE = "tokens_gone"
+    NOT_APPROVED = "not_approved"
+
+
 class DeliveryState(StrEnum):
     """PLANNED -> ATTEMPTED -> one of the rest. SUPPRESSED: ended before anything was sent; the reason says why.
 
@@ -48,6 +56,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     CANCELED = "canceled"
     SPEND_CAP = "spend_cap"
+    ANSWERED = "answered"
 
 
 class UnknownPolicy(StrEnum):

@@ -7,6 +7,7 @@ from celery import shared_task
 from apps.messaging import activity, sending, upkeep
 from apps.messaging.bell import SEND, ring
 from apps.messaging.conversions import attribute_conversions
+from apps.messaging.fusing import forget_slices
 from apps.messaging.services.inbox import sweep_inboxes
 from apps.messaging.services.receipts import fold_tallies
 
@@ -37,6 +38,7 @@ def count_reached(**_unknown: object) -> None:
 @shared_task(name="messaging.fold_tallies")
 def fold_tallies_task(**_unknown: object) -> None:
     fold_tallies()
+    forget_slices()
 
 
 @shared_task(name="messaging.sweep_inboxes")

@@ -18,12 +18,17 @@ WHERE message.ended_at IS NULL AND (message.is_planned OR message.state = 'cance
   )
 """
 
+# Of what is to come only a few are read: by their time, which the index knows.
 _IDLE = """
 SELECT count(*) FROM (
-    SELECT FROM messaging_chunk chunk JOIN messaging_message message ON message.id = chunk.message_id
-    WHERE NOT chunk.is_done AND chunk.due_at <= clock_timestamp() AND message.state <> 'paused'
-      AND (chunk.lease_until IS NULL OR chunk.lease_until < clock_timestamp())
-    LIMIT %s
+    SELECT FROM (
+        (SELECT message_id, lease_until FROM messaging_chunk
+         WHERE NOT is_done AND NOT is_ready AND due_at <= statement_timestamp() ORDER BY due_at LIMIT %(most)s)
+        UNION ALL
+        SELECT message_id, lease_until FROM messaging_chunk WHERE NOT is_done AND is_ready
+    ) AS chunk JOIN messaging_message message ON message.id = chunk.message_id
+    WHERE message.state <> 'paused' AND (chunk.lease_until IS NULL OR chunk.lease_until < clock_timestamp())
+    LIMIT %(most)s
 ) AS idle
 """
 
@@ -39,6 +44,6 @@ def end_messages() -> int:
 def idle_chunks() -> int:
     """How many chunks are due and held by nobody, up to a few."""
     with all_tenants(CrossTenantRole.DISPATCH), connection.cursor() as cursor:
-        cursor.execute(_IDLE, [_MOST])
+        cursor.execute(_IDLE, {"most": _MOST})
         count: int = cursor.fetchone()[0]
     return count

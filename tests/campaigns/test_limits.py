@@ -23,6 +23,7 @@ from apps.campaigns.services.running import finish_ended_campaigns, start_due_ca
 from apps.campaigns.simulation import Simulation, simulate_campaign
 from apps.core import clock
 from apps.messaging import ledger, upkeep
+from apps.messaging.claiming import claim_chunk
 from apps.messaging.models import Chunk, Delivery, Message
 from apps.messaging.queries import differences
 from apps.messaging.sending import send_due_chunks
@@ -317,7 +318,7 @@ def test_a_held_row_cannot_be_moved_by_somebody_who_lost_the_chunk(
 ) -> None:
     scheduled()
     run_planner()
-    claim = ledger.claim_chunk()
+    claim = claim_chunk()
     assert claim is not None
     with tenant_scope(application.tenant):
         Delivery.objects.of(application.tenant_id).update(state="attempted")

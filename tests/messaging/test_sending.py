@@ -9,6 +9,7 @@ from django.db import connection
 
 from apps.billing.meters import CAMPAIGN_SENDS
 from apps.messaging import ledger, upkeep
+from apps.messaging.claiming import claim_chunk
 from apps.messaging.ledger import LeaseLost
 from apps.messaging.models import Chunk, Delivery, Message
 from apps.messaging.queries import counts_of, differences
@@ -17,7 +18,7 @@ from apps.messaging.services import accept_message, cancel_message, pause_messag
 from apps.messaging.states import Counts, UnknownPolicy
 from apps.providers.base import Outcome, Push, Result, Scope
 from apps.tenants.models import Application
-from apps.tenants.scope import tenant_scope
+from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 from tests.sending import Recorder, make_people
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("as_worker")]
@@ -55,7 +56,7 @@ def sends_charged(tenant_id: int) -> int:
 
 
 def expire_leases() -> None:
-    with ledger.all_tenants(ledger.CrossTenantRole.DISPATCH), connection.cursor() as cursor:
+    with all_tenants(CrossTenantRole.DISPATCH), connection.cursor() as cursor:
         cursor.execute("UPDATE messaging_chunk SET lease_until = clock_timestamp() - interval '1 s'")
 
 
@@ -227,10 +228,10 @@ def test_a_worker_that_lost_its_lease_records_nothing(accept: Callable[..., Mess
 
 def test_a_write_under_an_old_fence_is_refused(accept: Callable[..., Message], network: Recorder) -> None:
     message = accept()
-    old = ledger.claim_chunk()
+    old = claim_chunk()
     assert old is not None
     expire_leases()
-    assert ledger.claim_chunk() is not None
+    assert claim_chunk() is not None
     with tenant_scope(message.tenant_id), pytest.raises(LeaseLost):
         ledger.hold(old, accepted=1)
 
@@ -288,7 +289,7 @@ def test_a_small_message_does_not_wait_behind_a_large_one(
     large, small = accept(), accept()
     with tenant_scope(application.tenant):
         Chunk.objects.of(application.tenant_id).filter(message=large).update(number=7)
-    claim = ledger.claim_chunk()
+    claim = claim_chunk()
     assert claim is not None
     assert claim.message_id == small.pk
 

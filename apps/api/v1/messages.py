@@ -15,9 +15,13 @@ from apps.api.v1.sending import (
     UNKNOWN_POLICIES,
     CountsSerializer,
     DeliverySerializer,
+    collapse_key_field,
     content_field,
     deliveries_of,
+    fallback_field,
     follow_up_field,
+    handling_in,
+    priority_field,
     routes_field,
 )
 from apps.messaging.models import Message
@@ -65,6 +69,9 @@ class MessageBody(BodySerializer):
         min_value=1, max_value=int(MAX_TTL.total_seconds()), required=False, help_text="Seconds."
     )
     follow_up = follow_up_field()
+    fallback_after = fallback_field()
+    priority = priority_field()
+    collapse_key = collapse_key_field()
 
 
 def _messages_of(request: ApiRequest) -> TenantQuerySet[Message]:
@@ -82,6 +89,7 @@ class MessageList(ApiView):
         ttl = body.pop("ttl", None)
         policy = UnknownPolicy(body.pop("unknown_policy"))
         strategy = Strategy(body.pop("strategy"))
+        body |= handling_in(body)
         message = accept_message(
             tenant=request.tenant,
             application=request.application,

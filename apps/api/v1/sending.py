@@ -12,9 +12,11 @@ from apps.api.base import BodySerializer
 from apps.messaging.models import Delivery, Message
 from apps.messaging.queries import filtered_deliveries
 from apps.messaging.rendering import PURPOSES
+from apps.messaging.services.messages import COLLAPSE_KEY_MOST, FALLBACK_LEAST, FALLBACK_MOST
 from apps.messaging.states import Counts, DeliveryState, UnknownPolicy
 from apps.tenants.models import TenantQuerySet
 
+PRIORITIES = ["high", "normal"]
 UNKNOWN_POLICIES = [policy.value for policy in UnknownPolicy]
 
 
@@ -55,6 +57,35 @@ def follow_up_field(**options: Any) -> serializers.DictField:
             '"purchase", "window": 86400, "amount": "total", "currency": "EUR"}}`, each part optional.'
         ), **options,
     )  # fmt: skip
+
+
+def fallback_field(**options: Any) -> serializers.IntegerField:
+    return serializers.IntegerField(
+        min_value=FALLBACK_LEAST, max_value=FALLBACK_MOST, required=False, allow_null=True,
+        help_text=(
+            "Seconds: who took it by one route but reported no receipt by then gets it by the next one too. "
+            "Null: the next route is for those alone whom this one does not reach."
+        ), **options,
+    )  # fmt: skip
+
+
+def priority_field(**options: Any) -> serializers.ChoiceField:
+    return serializers.ChoiceField(
+        choices=PRIORITIES, required=False,
+        help_text="high (the default) wakes the device and goes before your other messages.", **options,
+    )  # fmt: skip
+
+
+def collapse_key_field(**options: Any) -> serializers.CharField:
+    return serializers.CharField(
+        max_length=COLLAPSE_KEY_MOST, required=False, allow_blank=True,
+        help_text="On a device, a later message with the same key replaces this one.", **options,
+    )  # fmt: skip
+
+
+def handling_in(body: dict[str, Any]) -> dict[str, Any]:
+    """Takes `priority` out of a body and answers it as the services name it."""
+    return {"is_urgent": body.pop("priority") == "high"} if "priority" in body else {}
 
 
 class CountsSerializer(serializers.Serializer[Counts]):

@@ -1,7 +1,7 @@
 """What is sent, to whom, and what became of it."""
 
 from apps.messaging.models.inbox import InboxItem, InboxQuerySet
-from apps.messaging.models.ledger import Chunk, Delivery
+from apps.messaging.models.ledger import Chunk, Delivery, SendingTurn, SliceTally
 from apps.messaging.models.message import Message, Template
 from apps.messaging.models.receipts import ConversionCursor, Receipt, ReceiptTally
 
@@ -14,5 +14,7 @@ __all__ = [
     "Message",
     "Receipt",
     "ReceiptTally",
+    "SendingTurn",
+    "SliceTally",
     "Template",
 ]

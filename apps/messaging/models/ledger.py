@@ -17,16 +17,19 @@ from apps.tenants.models import Tenant, TenantManager, TenantOwned
 class Chunk(TenantOwned):
     """Deliveries that are claimed, sent and recorded together, and their counts.
 
-    number: position in its message. Claims go by it, so a small message never waits behind all of a large one. due_at,
-    expires_at: of all its deliveries; expires_at may be none. lease_until: somebody works on it until then (database
-    clock). fence: rises with every claim; who records under an older one has lost the lease. Counts stand here and not
-    on the message: one writer at a time, nothing contended. is_metered: whom it reached is told to billing.
+    number: position in its message. Claims go by it, so a small message never waits behind all of a large one; rank
+    goes before it. due_at, expires_at: of all its deliveries; expires_at may be none. is_ready: due_at was seen to
+    have passed, so that nobody reads those still to come. lease_until: somebody works on it until then (database
+    clock). fence: rises with every claim; who records under an older one has lost the lease. Counts stand here and
+    not on the message: one writer at a time, nothing contended. is_metered: whom it reached is told to billing.
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="chunks", db_index=False)
     number = models.IntegerField()
+    rank = models.SmallIntegerField(default=0, db_default=0)
     due_at = models.DateTimeField(default=clock.now)
     expires_at = models.DateTimeField(null=True)
+    is_ready = models.BooleanField(default=False, db_default=False)
     lease_until = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0)
     is_done = models.BooleanField(default=False)
@@ -43,10 +46,45 @@ class Chunk(TenantOwned):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["tenant", "message"], name="chunk_of_message"),
-            # No changing column but is_done, so that renewing a lease and counting stay heap-only updates.
-            models.Index(fields=["number", "due_at"], condition=models.Q(is_done=False), name="chunk_to_do"),
+            # No column that changes with the work but is_done: renewing a lease and counting stay heap-only updates.
+            models.Index(
+                fields=["tenant", "rank", "number", "id"],
+                condition=models.Q(is_ready=True, is_done=False),
+                name="chunk_to_do",
+            ),
+            models.Index(fields=["due_at"], condition=models.Q(is_ready=False, is_done=False), name="chunk_to_come"),
             models.Index(fields=["id"], condition=models.Q(is_done=True, is_metered=False), name="chunk_to_meter"),
         ]
+
+
+class SendingTurn(TenantOwned):
+    """Where a tenant stands in the queue of tenants; see claiming.py. begins, ends: of its last turn, in deliveries.
+    planned_at: when a run of it was last planned a page of, whose turns go by that."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="+", primary_key=True)
+    begins = models.BigIntegerField(default=0, db_default=0)
+    ends = models.BigIntegerField(default=0, db_default=0)
+    planned_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[TenantManager[SendingTurn]] = TenantManager()
+
+
+class SliceTally(TenantOwned):
+    """What became of one slice, for the message's fuse (fusing.py)."""
+
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    at = models.DateTimeField(default=clock.now)
+    attempts = models.IntegerField()
+    errors = models.IntegerField()
+    addresses = models.IntegerField()
+    gone = models.IntegerField()
+
+    objects: ClassVar[TenantManager[SliceTally]] = TenantManager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["tenant", "message", "at"], name="slice_tally_of_message")]
 
 
 class Delivery(PublicIdModel, TenantOwned):

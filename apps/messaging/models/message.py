@@ -43,6 +43,10 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
     category: key of a preference category; who does not want it is left out. quiet_hours: as `hours.QuietHours` writes
     them. fallback_timezone: of people without one. throttle: attempts that may begin in a minute; taken so many in the
     minute of throttled_at.
+    fallback_after: seconds after which who took it but reported no receipt gets it by the next route too; None: never.
+    is_urgent: goes before the tenant's other messages, and wakes the device. collapse_key: a later one replaces it.
+    fuse: as fusing.Fuse writes it; None: it has none. fuse_since: outcomes before do not count any more. paused_for:
+    why it stands still, if nobody asked for it.
     follow_up: see following.py. inbox_recalled_at: since then its copies are in nobody's inbox.
     """
 
@@ -57,6 +61,12 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
     strategy = models.CharField(
         max_length=16, default=Strategy.IN_SEQUENCE.value, db_default=Strategy.IN_SEQUENCE.value
     )
+    fallback_after = models.PositiveIntegerField(null=True)
+    is_urgent = models.BooleanField(default=True, db_default=True)
+    collapse_key = models.CharField(max_length=64, blank=True, default="", db_default="")
+    fuse: models.JSONField[Any, Any] = models.JSONField(null=True)
+    fuse_since = models.DateTimeField(null=True)
+    paused_for = models.CharField(max_length=16, blank=True, default="", db_default="")
     default_language = models.CharField(max_length=16)
     unknown_policy = models.CharField(max_length=16, choices=[(policy.value, policy.value) for policy in UnknownPolicy])
     state = models.CharField(max_length=12, default=MessageState.OPEN)
@@ -75,6 +85,11 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
     inbox_recalled_at = models.DateTimeField(null=True)
 
     objects: ClassVar[TenantManager[Message]] = TenantManager()
+
+    @property
+    def rank(self) -> int:
+        """Of its chunks in the tenant's queue; the lower goes first."""
+        return 0 if self.is_urgent else 1
 
     class Meta:
         indexes: ClassVar = [

@@ -6,6 +6,7 @@ from apps.messaging.services.messages import (
     open_message,
     pause_message,
     require_follow_up,
+    require_handling,
     require_routes,
     resume_message,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "record_reports",
     "record_signed_reports",
     "require_follow_up",
+    "require_handling",
     "require_routes",
     "resume_message",
     "update_template",

@@ -17,7 +17,7 @@ from apps.core.errors import InvalidInput
 from apps.core.text import require_name
 from apps.messaging import ledger
 from apps.messaging.bell import SEND, ring
-from apps.messaging.errors import MessageEnded, NobodyNamed, RouteMissing
+from apps.messaging.errors import HandlingInvalid, MessageEnded, NobodyNamed, RouteMissing
 from apps.messaging.following import read_follow_up
 from apps.messaging.models import Message
 from apps.messaging.rendering import Content, compile_content
@@ -30,6 +30,9 @@ from apps.tenants.services import require_not_suspended
 
 MAX_RECIPIENTS = 1_000
 MAX_TTL = timedelta(days=28)
+#: Seconds that somebody has for a receipt before the next route.
+FALLBACK_LEAST, FALLBACK_MOST = 1, 7 * 86_400
+COLLAPSE_KEY_MOST = 64
 
 
 def require_routes(routes: Sequence[str]) -> list[str]:
@@ -47,6 +50,22 @@ def require_follow_up(follow_up: object) -> dict[str, Any]:
     return read_follow_up(follow_up, has_public_url=bool(settings.PUBLIC_URL)).to_json()
 
 
+def require_handling(
+    *, fallback_after: int | None = None, is_urgent: bool = True, collapse_key: str = ""
+) -> dict[str, Any]:
+    """How a message is handed on, as it is stored. Raises HandlingInvalid."""
+    if fallback_after is not None and not FALLBACK_LEAST <= fallback_after <= FALLBACK_MOST:
+        bounds = {"least": FALLBACK_LEAST, "most": FALLBACK_MOST}
+        raise _refusal("fallback_after", _("Use whole seconds from %(least)d to %(most)d.") % bounds)
+    if len(collapse_key) > COLLAPSE_KEY_MOST or not collapse_key.isprintable():
+        raise _refusal("collapse_key", _("At most 64 characters, without control characters."))
+    return {"fallback_after": fallback_after, "is_urgent": is_urgent, "collapse_key": collapse_key}
+
+
+def _refusal(field: str, sentence: Any) -> HandlingInvalid:
+    return HandlingInvalid(sentence, fields={field: [sentence]})
+
+
 def open_message(
     *,
     tenant: Tenant,
@@ -62,7 +81,8 @@ def open_message(
 ) -> Message:
     """A message to which deliveries may be added until it is planned. The caller checked content and routes.
 
-    rules: what a Message has besides: category, quiet_hours, fallback_timezone, throttle, follow_up.
+    rules: what a Message has besides: category, quiet_hours, fallback_timezone, throttle, follow_up, strategy,
+    fallback_after, is_urgent, collapse_key, fuse.
     """
     return Message.objects.create(
         tenant=tenant,
@@ -92,13 +112,16 @@ def accept_message(
     ttl: timedelta | None = None,
     follow_up: Mapping[str, Any] | None = None,
     strategy: Strategy = Strategy.IN_SEQUENCE,
+    **handling: Any,
 ) -> Message:
     """One send to named subscribers, on the same ledger as campaigns. When it returns and commits, it is accepted.
 
     Raises TemplateInvalid, ContentMissing, ContentTooLarge, RouteMissing, UnknownProvider, NobodyNamed (with the ids
-    that do not exist; then nobody gets anything), InvalidInput, FollowUpInvalid, TenantSuspended.
+    that do not exist; then nobody gets anything), InvalidInput, FollowUpInvalid, HandlingInvalid, TenantSuspended.
+    handling: fallback_after, is_urgent, collapse_key.
     """
     require_not_suspended(tenant)
+    require_handling(**handling)
     compile_content(content)
     following = require_follow_up(follow_up or {})
     wanted = list(dict.fromkeys(external_ids))
@@ -119,11 +142,13 @@ def accept_message(
         variables=variables,
         expires_at=clock.now() + min(ttl, MAX_TTL) if ttl is not None else None,
         follow_up=following,
+        **handling,
     )
     for route in first:
         ledger.plan_deliveries(
-            tenant_id=tenant.pk, message_id=message.pk, number=0, route=route, due_at=clock.now(), due=people
-        )
+            tenant_id=tenant.pk, message_id=message.pk, number=0, route=route, due_at=clock.now(), due=people,
+            rank=message.rank,
+        )  # fmt: skip
     transaction.on_commit(partial(ring, SEND))
     return message.changed(is_planned=True)
 
@@ -151,8 +176,9 @@ def pause_message(*, tenant: Tenant, message: Message) -> Message:
 
 
 def resume_message(*, tenant: Tenant, message: Message) -> Message:
+    """Its fuse begins to count anew."""
     transaction.on_commit(partial(ring, SEND))
-    return _stand(tenant, message, MessageState.OPEN)
+    return _stand(tenant, message, MessageState.OPEN).changed(paused_for="", fuse_since=clock.now())
 
 
 def cancel_message(*, tenant: Tenant, message: Message) -> Message:

@@ -13,8 +13,10 @@ from django.db import connection
 from apps.core import clock, ids
 from apps.messaging.errors import TooManyReceipts
 from apps.messaging.models import Delivery
+from apps.messaging.proving import accept_proven
 from apps.messaging.receipt_tokens import Sent, read_token
 from apps.messaging.receipts import IMPLIED, Kind, ReceiptIn, ReceiptProblem, read_receipt
+from apps.messaging.states import DeliveryState
 from apps.tenants.models import Application
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 
@@ -31,7 +33,7 @@ WITH told AS (
         %(currencies)s::text[], %(sources)s::text[]
     ) AS told (delivery_id, kind, at, amount, currency, source)
 ), sent AS MATERIALIZED (
-    SELECT delivery.id, delivery.message_id, delivery.subscriber_id
+    SELECT delivery.id, delivery.message_id, delivery.subscriber_id, delivery.state
     FROM messaging_delivery delivery JOIN audience_subscriber person ON person.id = delivery.subscriber_id
     WHERE delivery.tenant_id = %(tenant)s AND person.tenant_id = %(tenant)s AND delivery.id = ANY(%(deliveries)s)
         AND (%(application)s::bigint IS NULL OR person.application_id = %(application)s)
@@ -49,7 +51,7 @@ WITH told AS (
     SELECT %(tenant)s, message_id, kind, currency, count(*), coalesce(sum(amount), 0)
     FROM fresh GROUP BY message_id, kind, currency
 )
-SELECT id, '' FROM sent UNION ALL SELECT delivery_id, kind FROM fresh
+SELECT id, '', state FROM sent UNION ALL SELECT delivery_id, kind, '' FROM fresh
 """
 
 _FOLD = """
@@ -95,8 +97,10 @@ def record_receipts(
     with connection.cursor() as cursor:
         cursor.execute(_RECORD, owner | _columns(first.values()))
         rows = cursor.fetchall()
-    known = {delivery_id for delivery_id, kind in rows if not kind}
-    fresh = {(delivery_id, kind) for delivery_id, kind in rows if kind}
+    known = {delivery_id for delivery_id, kind, _state in rows if not kind}
+    fresh = {(delivery_id, kind) for delivery_id, kind, _state in rows if kind}
+    if unknown := [delivery_id for delivery_id, _kind, state in rows if state == DeliveryState.UNKNOWN]:
+        accept_proven(tenant_id, unknown, before=DeliveryState.UNKNOWN)
     return [_result(receipt, known, fresh, first) for receipt in receipts]
 
 
