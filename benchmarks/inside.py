@@ -21,6 +21,8 @@ from apps.audience.importing.columns import Column  # noqa: E402
 from apps.audience.models import ImportJob, Subscriber  # noqa: E402
 from apps.audience.services.imports import open_import, start_import  # noqa: E402
 from apps.audience.services.intake import continue_import  # noqa: E402
+from apps.campaigns.planning import plan_started_runs  # noqa: E402
+from apps.campaigns.services.running import start_due_campaigns  # noqa: E402
 from apps.tenants.models import Application, Tenant  # noqa: E402
 from apps.tenants.queries import find_application  # noqa: E402
 from apps.tenants.scope import tenant_scope  # noqa: E402
@@ -33,8 +35,12 @@ def main(what: str, application_id: str, *arguments: str) -> None:
     with tenant_scope(found.tenant_id):
         tenant = Tenant.objects.get(pk=found.tenant_id)
         application = Application.objects.get(pk=found.application_pk)
-    numbers = _estimate(tenant, application) if what == "estimate" else _import_csv(tenant, application, *arguments)
-    print(*numbers)
+    acts: dict[str, Callable[..., tuple[float, ...]]] = {
+        "estimate": _estimate,
+        "import_csv": _import_csv,
+        "plan": _plan,
+    }
+    print(*acts[what](tenant, application, *arguments))
 
 
 def _estimate(tenant: Tenant, application: Application) -> tuple[float, float]:
@@ -48,6 +54,14 @@ def _estimate(tenant: Tenant, application: Application) -> tuple[float, float]:
         Subscriber.objects.in_application(application).count()
 
     return _median_ms(tenant, ask), _median_ms(tenant, count)
+
+
+def _plan(_tenant: Tenant, _application: Application) -> tuple[float]:
+    """Seconds from the tick that finds the campaign due to the last ledger row."""
+    started = time.perf_counter()
+    assert start_due_campaigns() == 1
+    assert plan_started_runs(seconds=3_600) is False
+    return (time.perf_counter() - started,)
 
 
 def _median_ms(tenant: Tenant, act: Callable[[], None]) -> float:

@@ -29,7 +29,7 @@ from apps.providers.credentials import save_credential  # noqa: E402
 from apps.tenants.models import Application, Tenant  # noqa: E402
 from apps.tenants.queries import find_application  # noqa: E402
 from apps.tenants.scope import tenant_scope  # noqa: E402
-from benchmarks.campaign import BODY, TITLE  # noqa: E402
+from benchmarks.campaign_bench import BODY, TITLE  # noqa: E402
 
 _CHUNK = 1_000
 
