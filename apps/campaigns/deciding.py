@@ -45,6 +45,11 @@ class Decider:
         self._now = now
         self._plan = lru_cache(maxsize=4_096)(lambda facts: plan(facts, rules, now=now))
 
+    @property
+    def asks_for_facts_alone(self) -> bool:
+        """Whether people with the same facts get the same decision, whoever and however many they are."""
+        return self._slots is None and self._rules.cap is None and not isinstance(self._rules.timing, BestHour)
+
     def decide(self, page: Sequence[Person]) -> dict[Decision, list[int]]:
         """Decision -> row numbers. Must be asked page after page in the same order to give the same slots."""
         alike: dict[Person, list[int]] = defaultdict(list)

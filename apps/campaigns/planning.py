@@ -6,20 +6,20 @@ ledger's unique key makes even a repeated page harmless.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from apps.campaigns.audiences import audience_of_run
-from apps.campaigns.deciding import Decider, Person, people_in
+from apps.campaigns.bulk_planning import plan_page
+from apps.campaigns.deciding import Decider, people_in
 from apps.campaigns.gathering import gather, is_gathered_first, let_go
 from apps.campaigns.models import CampaignRun
 from apps.campaigns.places import keep_slots, slots_of_run
-from apps.campaigns.planner import Decision, Rules
+from apps.campaigns.planner import Rules
 from apps.campaigns.writing import CHUNK, write_decisions
 from apps.core import clock
 from apps.messaging.bell import SEND, ring
@@ -29,7 +29,7 @@ from apps.messaging.states import MessageState
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 
 #: Chunks per transaction.
-CHUNKS = 5
+CHUNKS = 10
 
 # The tenant whose runs were planned longest ago, then the run that is least far.
 _CLAIM = """
@@ -115,25 +115,36 @@ def _plan_page(claim: RunClaim) -> bool:
             hold_frequency(message.application)
         if run.gathered_at is None and is_gathered_first(run.audience):
             gather(run)
-        people = people_in(audience_of_run(run), rules).filter(pk__gt=run.cursor, pk__lte=run.until)
-        page = list(people.order_by("pk")[: CHUNK * CHUNKS])
-        run.chunk_count = write_decisions(message, _decide(run, rules, page), number=run.chunk_count, due_at=run.due_at)
+        is_more = _write_page(run, rules)
         transaction.on_commit(partial(ring, SEND))
-        if run.gathered_at is not None and page:
-            let_go(run, up_to=page[-1][0])
-        if len(page) < CHUNK * CHUNKS:
+        if run.gathered_at is not None:
+            let_go(run, up_to=run.cursor if is_more else run.until)
+        if not is_more:
             message.changed(is_planned=True)
             run.changed(planned_at=clock.now(), chunk_count=run.chunk_count, slots=run.slots)
             return False
-        run.changed(cursor=page[-1][0], chunk_count=run.chunk_count, slots=run.slots)
+        run.changed(cursor=run.cursor, chunk_count=run.chunk_count, slots=run.slots)
         return True
 
 
-def _decide(run: CampaignRun, rules: Rules, page: Sequence[Person]) -> Mapping[Decision, list[int]]:
+def _write_page(run: CampaignRun, rules: Rules) -> bool:
+    """Deliveries for the people after the cursor, and the cursor behind them. Whether there may be more people."""
     slots = slots_of_run(run, rules)
-    application = run.message.application
-    decider = Decider(application, rules, now=run.created_at, slots=slots, but=run.message_id)
-    decisions = decider.decide(page)
+    decider = Decider(run.message.application, rules, now=run.created_at, slots=slots, but=run.message_id)
+    audience = audience_of_run(run)
+    if decider.asks_for_facts_alone:
+        before = run.chunk_count, run.cursor
+        try:
+            with transaction.atomic():
+                return plan_page(run, audience, rules, decider, chunk=CHUNK, page=CHUNK * CHUNKS)
+        except IntegrityError:  # somebody of this page was planned before: one by one they are passed over
+            run.chunk_count, run.cursor = before
+    people = people_in(audience, rules).filter(pk__gt=run.cursor, pk__lte=run.until)
+    page = list(people.order_by("pk")[: CHUNK * CHUNKS])
+    run.chunk_count = write_decisions(run.message, decider.decide(page), number=run.chunk_count, due_at=run.due_at)
     if slots is not None:
         keep_slots(run, slots)
-    return decisions
+    if len(page) < CHUNK * CHUNKS:
+        return False
+    run.cursor = page[-1][0]
+    return True

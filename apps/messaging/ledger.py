@@ -29,6 +29,20 @@ FROM unnest(%(subscribers)s::bigint[]) AS planned (subscriber_id)
 ON CONFLICT DO NOTHING
 """
 
+_PLAN_SELECTED = """
+INSERT INTO messaging_delivery
+    (tenant_id, message_id, chunk_id, subscriber_id, route, state, reason, attempts)
+SELECT %(tenant)s, %(message)s,
+    (%(chunks)s::bigint[])[(%(firsts)s::int[])[verdict + 1] + CASE WHEN reason = '' THEN place / %(size)s ELSE 0 END],
+    subscriber_id, %(route)s, CASE WHEN reason = '' THEN 'planned' ELSE 'suppressed' END, reason, 0
+FROM (
+    SELECT subscriber_id, verdict, row_number() OVER (PARTITION BY verdict ORDER BY subscriber_id) - 1 AS place,
+        (%(reasons)s::text[])[verdict + 1] AS reason
+    FROM ({source}) AS source
+) AS placed
+ORDER BY subscriber_id
+"""
+
 _MARK = """
 UPDATE messaging_delivery SET state = 'attempted', attempts = attempts + 1, attempted_at = clock_timestamp()
 WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s) AND chunk_id = %(chunk)s AND state = 'planned'
@@ -104,6 +118,66 @@ def plan_deliveries(
     chunk.planned, chunk.suppressed, chunk.is_done = planned + refused, refused, planned == 0
     chunk.save(update_fields=["planned", "suppressed", "is_done"])
     return planned + refused
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of some people: due then, or suppressed with this reason."""
+
+    due_at: datetime | None = None
+    expires_at: datetime | None = None
+    reason: str = ""
+
+
+def plan_selected(
+    *,
+    tenant_id: int,
+    message_id: int,
+    number: int,
+    route: str,
+    due_at: datetime,
+    counts: Mapping[Verdict, int],
+    chunk: int,
+    source: str,
+    parameters: Mapping[str, Any],
+) -> int:
+    """Adds chunks of at most `chunk` people and their rows without naming anybody. Answers how many chunks.
+
+    counts: how many get each verdict. source, parameters: a SELECT of (subscriber_id, place in `counts`) over something
+    that holds still. Who gets nothing lies in the first chunk, due at `due_at` when nobody else is. Raises
+    IntegrityError when somebody was planned before: ON CONFLICT would cost a third of the speed.
+    """
+    chunks, firsts = _chunks(counts, chunk, due_at)
+    for place, one in enumerate(chunks):
+        one.tenant_id, one.message_id, one.number = tenant_id, message_id, number + place
+    Chunk.objects.bulk_create(chunks)
+    written = _execute(
+        _PLAN_SELECTED.format(source=source),
+        {
+            **parameters, "tenant": tenant_id, "message": message_id, "route": route, "size": chunk,
+            "chunks": [one.pk for one in chunks], "firsts": firsts, "reasons": [verdict.reason for verdict in counts],
+        },
+    )  # fmt: skip
+    assert written == sum(counts.values()), "the source did not hold still"
+    return len(chunks)
+
+
+def _chunks(counts: Mapping[Verdict, int], size: int, due_at: datetime) -> tuple[list[Chunk], list[int]]:
+    """Chunks in the order in which they are due, and for each verdict the place of its first one, from 1."""
+    chunks: list[Chunk] = []
+    firsts = [1] * len(counts)
+    due = [(one.due_at, place, one) for place, one in enumerate(counts) if one.due_at is not None]
+    for moment, place, verdict in sorted(due, key=lambda entry: entry[:2]):
+        firsts[place] = len(chunks) + 1
+        for start in range(0, counts[verdict], size):
+            planned = min(size, counts[verdict] - start)
+            chunks.append(Chunk(due_at=moment, expires_at=verdict.expires_at, planned=planned))
+    if not chunks:
+        chunks.append(Chunk(due_at=due_at, is_done=True))
+    suppressed = sum(count for verdict, count in counts.items() if verdict.due_at is None)
+    chunks[0].planned += suppressed
+    chunks[0].suppressed = suppressed
+    return chunks, firsts
 
 
 def hold(claim: Claim, *, done: bool = False, release: bool = False, **counted: int) -> None:

@@ -66,4 +66,5 @@ def _fill(parts: Sequence[_Part], variables: Mapping[str, Any]) -> str | None:
             return None
         texts.append(value)
     text = "".join(texts)
-    return text if len(text) < _SURELY_SHORT else None
+    # The engine's output buffer turns a carriage return into a line feed.
+    return text if len(text) < _SURELY_SHORT and "\r" not in text else None
