@@ -71,7 +71,7 @@ def held(engine: Engine) -> dict[str, int]:
 
 def objects() -> Counter[str]:
     gc.collect()
-    return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, _OURS))
+    return Counter(type(each).__name__ for each in gc.get_objects() if issubclass(type(each), _OURS))
 
 
 async def rounds(it: World, shop: ApplicationRecord, port: int, count: int) -> None:
