@@ -256,6 +256,9 @@ APNS_URLS = {
     "production": env.text("APNS_URL", "https://api.push.apple.com"),
     "sandbox": env.text("APNS_SANDBOX_URL", "https://api.sandbox.push.apple.com"),
 }
+#: Where the stand-ins of the push networks on this machine show what they took, and their push service for browsers.
+#: Set by `make run`, empty where nobody started them.
+STAND_INS_URL, STAND_INS_PUSH_URL = env.text("STAND_INS_URL"), env.text("STAND_INS_PUSH_URL")
 FCM_URL = env.text("FCM_URL", "https://fcm.googleapis.com")
 GOOGLE_TOKEN_URL = env.text("GOOGLE_TOKEN_URL", "https://oauth2.googleapis.com/token")
 #: The phone makers' channels, and where the two with OAuth give their tokens.

@@ -17,12 +17,13 @@ from tests.live import ROOT
 
 
 class RunningProduct:
-    """`manage.py run` in a home of its own."""
+    """`manage.py run` in a home of its own; without stand-ins of the push networks unless a test asks for them."""
 
     def __init__(self, home: Path, port: int, **variables: str) -> None:
         self.home, self.port, self.url = home, port, f"http://127.0.0.1:{port}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PUSHSAAS_")}
-        environment |= {"PUSHSAAS_HOME": str(home), "DJANGO_SETTINGS_MODULE": "pushsaas.settings", **variables}
+        environment |= {"PUSHSAAS_HOME": str(home), "DJANGO_SETTINGS_MODULE": "pushsaas.settings"}
+        environment |= {"PUSHSAAS_STAND_INS": "0", **variables}
         self.log = home.with_suffix(".log")
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(

@@ -15,10 +15,11 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.accounts.models import User
-from apps.operations import demo_content
+from apps.operations import demo_content, stand_ins
 from apps.operations.operators import make_operator
 from apps.operations.provisioning import provision_tenant
 from apps.tenants.models import Application, Tenant
+from apps.tenants.queries import find_application
 from apps.tenants.scope import tenant_scope
 
 EMAIL = "demo@example.com"
@@ -69,6 +70,17 @@ def _remember(demo: Demo) -> None:
         json.dump(asdict(demo), file, indent=2)
 
 
+def application() -> Application | None:
+    """The demo application of this home; None where there is none."""
+    if settings.PRODUCTION or not _file().exists():
+        return None
+    record = find_application(application_id=json.loads(_file().read_text())["application_id"])
+    if record is None:
+        return None
+    with tenant_scope(record.tenant_id):
+        return Application.objects.select_related("tenant").get(pk=record.application_pk)
+
+
 def greeting(url: str) -> list[str]:
     """The lines a newcomer needs: where to sign in, as whom, with which keys. Empty without a demo tenant."""
     if settings.PRODUCTION or not _file().exists():
@@ -80,8 +92,18 @@ def greeting(url: str) -> list[str]:
         f"application  id {demo.application_id}  key {demo.key}  secret {demo.secret}",
         f"API key      {demo.api_key}",
         f"REST API     {url}/api/docs",
+        *_phones(url),
         *_operator(demo, url),
         "stop         Ctrl-C",
+    ]
+
+
+def _phones(url: str) -> list[str]:
+    if not stand_ins.are_running():
+        return []
+    return [
+        f"phones       {url}/live/phones show what APNs, FCM, Web Push and the phone makers would get:",
+        "             local stand-ins for the real networks (PUSHSAAS_STAND_INS=0 uses the real ones)",
     ]
 
 

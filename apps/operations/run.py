@@ -22,7 +22,7 @@ from django.db import connections
 
 from apps.core import embedded, valkey
 from apps.core.embedded import Engine
-from apps.operations import demo, preflight, translations
+from apps.operations import demo, phones, preflight, stand_ins, translations
 from apps.operations.database import prepare_database
 from apps.operations.errors import StartRefused
 from apps.operations.supervisor import Child, Supervisor, python
@@ -91,6 +91,7 @@ class Run:
             raise StartRefused(f"PostgreSQL does not answer at PUSHSAAS_DATABASE_URL: {error}") from error
         if not settings.PRODUCTION:
             demo.ensure()
+            stand_ins.prepare()
         connections.close_all()
 
     def _serve(self) -> None:
@@ -101,6 +102,9 @@ class Run:
             supervisor.turn()
             if not ready and self._is_ready():
                 ready = True
+                if stand_ins.are_running() and phones.are_wanted():
+                    self._step("connecting the demo's phones", stand_ins.connect_phones)
+                    connections.close_all()
                 _say(f"ready at {self._url}")
                 for line in demo.greeting(self._url):
                     _say(line)
@@ -116,6 +120,7 @@ class Run:
                   "--without-gossip", "--without-mingle"]  # fmt: skip
         beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile", "", "--schedule", beat_state]
         return [
+            *stand_ins.children(),
             Child("worker", worker, _environment("worker"), stop_seconds=60),
             Child("beat", beat, _environment("beat"), stop_seconds=10),
             Child("web", web, _environment("web"), stop_seconds=30),

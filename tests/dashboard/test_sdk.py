@@ -14,7 +14,7 @@ RECEIPTS = SDK.with_name("receipts.js")
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
-@pytest.mark.parametrize("name", ["sdk.test.mjs", "sdk-receipts.test.mjs"])
+@pytest.mark.parametrize("name", ["sdk.test.mjs", "sdk-receipts.test.mjs", "sdk-worker.test.mjs"])
 def test_the_client_behaves(name: str) -> None:
     script = Path(__file__).with_name(name)
     run = subprocess.run(["node", "--test", script], capture_output=True, text=True, timeout=120, check=False)
@@ -24,3 +24,4 @@ def test_the_client_behaves(name: str) -> None:
 def test_the_client_stays_small() -> None:
     assert SDK.stat().st_size < 10_000
     assert RECEIPTS.stat().st_size < 5_000
+    assert SDK.with_name("pushsaas-sw.js").stat().st_size < 6_500

@@ -12,6 +12,7 @@ from typing import Any
 from jwcrypto.jwk import JWK
 
 from apps.core.encoding import from_base64url, to_base64url
+from apps.providers.counterparts.browsers import Browsers
 from apps.providers.counterparts.server import Incoming, Outgoing
 from apps.providers.counterparts.tokens import claims_of
 
@@ -35,13 +36,20 @@ class Stored:
 
 @dataclass(slots=True)
 class PushService:
-    """subscriptions: path -> the VAPID key it is bound to. gone: paths of subscriptions that ended."""
+    """subscriptions: path -> the VAPID key it is bound to. gone: paths of subscriptions that ended. browsers: where
+    there are any, they make the keys and read what comes.
+    """
 
     origin: str = ""
     allows_one_stream_first: bool = False
     subscriptions: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     stored: list[Stored] = field(default_factory=list)
+    browsers: Browsers | None = None
+
+    def __post_init__(self) -> None:
+        if self.browsers is not None:
+            self.subscriptions |= {path: one.sender_key for path, one in self.browsers.known.items()}
 
     def subscribe(self, sender_key: str) -> str:
         """A browser's new endpoint. sender_key: `applicationServerKey`, base64url."""
@@ -51,7 +59,7 @@ class PushService:
 
     def take(self, incoming: Incoming) -> Outgoing:
         if incoming.path == "/subscribe":  # what a browser does in its own way; the body is the applicationServerKey
-            return Outgoing(201, {"location": self.subscribe(incoming.body.decode())})
+            return self._take_browser(incoming.body.decode())
         if incoming.method == "DELETE":
             return self._cancel(incoming.path)
         path, headers = incoming.path, incoming.headers
@@ -70,6 +78,14 @@ class PushService:
             return _error(400, 110)
         refusal = self._refuse_sender(headers.get("authorization", ""), self.subscriptions[path])
         return refusal or self._store(path, topic, incoming)
+
+    def _take_browser(self, sender_key: str) -> Outgoing:
+        endpoint = self.subscribe(sender_key)
+        if self.browsers is None:
+            return Outgoing(201, {"location": endpoint})
+        made = self.browsers.add(endpoint.removeprefix(self.origin), sender_key)
+        told = json.dumps({"endpoint": endpoint, "keys": made.keys}).encode()
+        return Outgoing(201, {"location": endpoint, "content-type": "application/json"}, told)
 
     def _refuse_sender(self, authorization: str, wanted: str) -> Outgoing | None:
         match = _AUTHORIZATION.fullmatch(authorization)
