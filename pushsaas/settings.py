@@ -345,6 +345,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "messaging.tick": {"task": "messaging.tick", "schedule": 1.0, "options": {"expires": 1}},
     "messaging.count_reached": {"task": "messaging.count_reached", "schedule": 15.0, "options": {"expires": 15}},
     "messaging.sweep_inboxes": {"task": "messaging.sweep_inboxes", "schedule": 10.0, "options": {"expires": 10}},
+    "messaging.withdraw_pushes": {"task": "messaging.withdraw_pushes", "schedule": 5.0, "options": {"expires": 5}},
     "messaging.attribute_conversions": {
         "task": "messaging.attribute_conversions",
         "schedule": 15.0,

@@ -51,6 +51,7 @@ ACROSS_TENANTS = {
     "apps/messaging/services/inbox.py": 1,
     "apps/messaging/services/receipts.py": 1,
     "apps/messaging/upkeep.py": 2,
+    "apps/messaging/withdrawing.py": 1,
     "apps/operations/admin/base.py": 1,
     "apps/operations/management/commands/check_billing.py": 1,
     "apps/tenants/queries.py": 5,

@@ -144,6 +144,8 @@ def record_answers(*, message: Message, route: str, called: Called) -> None:
     gone: dict[int, tuple[datetime, str]] = {}
     for answer in called.answers:
         outcome = answer.outcome
+        if outcome.new_address:
+            change_address(tenant=tenant, device_id=answer.device_id, address=outcome.new_address)
         if outcome.result is Result.ACCEPTED:
             accepted.append(answer.device_id)
         elif answer.credential_id in called.disbelieved:
@@ -152,8 +154,6 @@ def record_answers(*, message: Message, route: str, called: Called) -> None:
             gone[answer.device_id] = (outcome.gone_at or clock.now(), outcome.reason)
         elif outcome.result is Result.REJECTED and outcome.scope is Scope.DEVICE:
             refused.append(answer.device_id)
-        elif outcome.new_address:
-            change_address(tenant=tenant, device_id=answer.device_id, address=outcome.new_address)
     if accepted:
         clear_strikes(tenant=tenant, device_ids=accepted)
     if refused:

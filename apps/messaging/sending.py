@@ -35,6 +35,7 @@ from apps.messaging.services.inbox import put_copies, tell
 from apps.messaging.slices import Slice, Verdict, judge, read_slice, render_slice
 from apps.messaging.states import DeliveryState, MessageState, Reason, UnknownPolicy
 from apps.messaging.strategies import Strategy, next_route, plan_for
+from apps.messaging.withdrawing import keep_names
 from apps.providers.base import Outcome, Result
 from apps.tenants.scope import tenant_scope
 
@@ -98,6 +99,9 @@ class _Chunk:
                 went_wrong = self._record(made, called)
                 if called.answers or called.refused:
                     record_answers(message=self.message, route=made.route, called=called)
+                    keep_names(
+                        message=self.message, route=made.route, called=called, expires_at=made.expires_at
+                    )  # fmt: skip
             if went_wrong:
                 blow_if_needed(self.message)
             made = self._next_slice(until)

@@ -10,6 +10,7 @@ from apps.messaging.conversions import attribute_conversions
 from apps.messaging.fusing import forget_slices
 from apps.messaging.services.inbox import sweep_inboxes
 from apps.messaging.services.receipts import fold_tallies
+from apps.messaging.withdrawing import withdraw_pushes
 
 #: Seconds of work per task: short, so that ticks and other tenants' work get their turn between two.
 _WORK = 2.0
@@ -49,3 +50,8 @@ def sweep_inboxes_task(**_unknown: object) -> None:
 @shared_task(name="messaging.attribute_conversions")
 def attribute_conversions_task(**_unknown: object) -> None:
     attribute_conversions()
+
+
+@shared_task(name="messaging.withdraw_pushes")
+def withdraw_pushes_task(**_unknown: object) -> None:
+    withdraw_pushes()

@@ -9,11 +9,13 @@ from typing import Any
 import orjson
 
 from apps.providers.base import Outcome, Result, Scope
-from apps.providers.exchanges import Lost, Reply
+from apps.providers.exchanges import NOT_BEGUN, Lost, Reply
 
 
 def outcome_of_lost(push_id: str, lost: Lost, scope: Scope = Scope.PROVIDER) -> Outcome:
-    """No answer came. scope: whose fault a request is that surely was not sent."""
+    """No answer came. scope: whose fault a request is that surely was not sent, though its turn had come."""
+    if lost == NOT_BEGUN:
+        return Outcome(push_id, Result.UNAVAILABLE, Scope.CREDENTIAL, lost.reason)
     if lost.sent:
         return Outcome(push_id, Result.UNKNOWN, Scope.PROVIDER, lost.reason)
     return Outcome(push_id, Result.UNAVAILABLE, scope, lost.reason)

@@ -156,13 +156,16 @@ class Needs:
     """What a provider needs of a tenant before it can send.
 
     fields: of its credential; none: it needs none. reaches: "people" (one push per subscriber) or "devices" (one per
-    installation). platforms: of the devices it reaches. unsubscribes: its pushes carry `unsubscribe_url`.
+    installation). platforms: of the devices it reaches. unsubscribes: its pushes carry `unsubscribe_url`. withdraws: it
+    has a method `withdraw(names) -> int`, which takes back what the network has not delivered yet; names: the
+    `provider_message_id` of its outcomes.
     """
 
     fields: tuple[CredentialField, ...] = ()
     reaches: str = "people"
     platforms: tuple[str, ...] = ()
     unsubscribes: bool = False
+    withdraws: bool = False
 
 
 @dataclass(frozen=True, slots=True)

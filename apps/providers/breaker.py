@@ -18,7 +18,7 @@ import redis
 from apps.core import valkey
 from apps.providers.base import Outcome, Result, Scope
 
-#: Pushes in a row that the network did not answer or could not take.
+#: Failures in a row: pushes that the network could not take, and slices in which it left pushes without an answer.
 FAILURES = 20
 #: Seconds that a circuit is open: the first time, and at most.
 FIRST, LONGEST = 5.0, 300.0
@@ -160,14 +160,18 @@ def look(circuit: Circuit) -> Standing:
 
 
 def _streak(outcomes: Sequence[Outcome]) -> tuple[int, bool]:
-    """Failures after the last answer of the network, and whether there was one. What one device's own server (an
-    unknown Web Push host) or our missing token says is neither."""
-    failures, answered = 0, False
+    """Failures after the last answer of the network, and whether there was one. Pushes without an answer are one
+    failure together: a connection that is cut loses all that was under way on it. What one device's own server (an
+    unknown Web Push host) or our missing token says is neither.
+    """
+    failures, answered, lost = 0, False, False
     for outcome in outcomes:
         if outcome.result not in _FAILED:
-            failures, answered = 0, True
+            failures, answered, lost = 0, True, False
         elif outcome.scope in _OF_THE_NETWORK:
-            failures += 1
+            repeated = outcome.result is Result.UNKNOWN and lost
+            failures += not repeated
+            lost = lost or outcome.result is Result.UNKNOWN
     return failures, answered
 
 

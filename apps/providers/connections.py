@@ -18,10 +18,11 @@ from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError
 from pyreqwest.proxy import ProxyBuilder
 
 from apps.core.egress import read_url
-from apps.providers.exchanges import MAX_BODY, Answer, Lane, Lost, Reply, Request
+from apps.providers.exchanges import MAX_BODY, NOT_BEGUN, Answer, Lane, Lost, Reply, Request
 
 #: After so many requests in a row that could not even be sent, the rest of the call is not tried.
 HOPELESS_AFTER = 3
+_UNREACHABLE = Lost(False, "unreachable")
 _CONNECT_TIMEOUT = timedelta(seconds=5)
 _PING_EVERY, _PING_TIMEOUT = timedelta(seconds=30), timedelta(seconds=10)
 
@@ -41,7 +42,7 @@ class OpenLane:
             await asyncio.gather(*(connection.work(call) for connection in self.connections))
         finally:
             self.calls -= 1
-        return call.answers
+        return call.answers if not call.is_hopeless else [_UNREACHABLE if a is NOT_BEGUN else a for a in call.answers]
 
     async def close(self) -> None:
         for connection in self.connections:
@@ -52,15 +53,19 @@ class _Call:
     """The requests of one call, handed out one by one to whoever has a stream free."""
 
     def __init__(self, requests: Sequence[Request], until: float, fatal: frozenset[int]) -> None:
-        self.answers: list[Answer] = [Lost(False, "not_begun")] * len(requests)
+        self.answers: list[Answer] = [NOT_BEGUN] * len(requests)
         self._left: Iterator[tuple[int, Request]] = iter(enumerate(requests))
         self._until, self._fatal = until, fatal
         self._unsent_in_a_row = 0
         self._stopped = False
         self.size = len(requests)
 
+    @property
+    def is_hopeless(self) -> bool:
+        return self._unsent_in_a_row >= HOPELESS_AFTER
+
     def next(self) -> tuple[int, Request] | None:
-        if self._stopped or self._unsent_in_a_row >= HOPELESS_AFTER or time.monotonic() > self._until:
+        if self._stopped or self.is_hopeless or time.monotonic() > self._until:
             return None
         return next(self._left, None)
 

@@ -35,6 +35,8 @@ class Lost:
 
 
 Answer = Reply | Lost
+#: The call was stopped, or its time was over, before this request's turn. It says nothing about the network.
+NOT_BEGUN = Lost(False, "not_begun")
 
 
 @dataclass(frozen=True, slots=True)

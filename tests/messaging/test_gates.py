@@ -12,11 +12,12 @@ from apps.messaging.models import Chunk, Delivery, Message
 from apps.messaging.sending import send_due_chunks
 from apps.messaging.services import accept_message
 from apps.providers import breaker
-from apps.providers.base import Outcome, Push, Result, Scope
+from apps.providers.base import Credential, Outcome, Push, Result, Scope, Sender
 from apps.providers.breaker import FAILURES, Circuit
-from apps.providers.credentials import ensure_vapid_credential, pause_credential, resume_credential
+from apps.providers.credentials import ensure_vapid_credential, pause_credential, resume_credential, save_credential
 from apps.providers.health import provider_health
 from apps.providers.models import ProviderCredential
+from apps.providers.vendors.xiaomi import XiaomiProvider
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope
 from tests.messaging.test_device_routes import Phones, devices, phones
@@ -105,6 +106,24 @@ def test_what_a_network_took_and_refused_is_counted_by_the_hour(
     assert [(error.result, error.reason, error.count) for error in health.errors] == [("rejected", "BadDeviceToken", 1)]
     assert len(health.hours) == 24
     assert provider_health(tenant=application.tenant, application=application, provider="apns") == []
+
+
+def test_the_quota_that_is_left_today_is_shown(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(XiaomiProvider, "check", lambda _self: None)
+    values = {"app_secret": "secret", "package_name": "com.example.shop"}
+    for name, quota in (("Declared", {"daily_quota": "10"}), ("Open", {})):
+        save_credential(
+            tenant=application.tenant, application=application, provider="xiaomi", name=name, values={**values, **quota}
+        )
+    undeclared, declared = provider_health(tenant=application.tenant, application=application, provider="xiaomi")
+    assert (undeclared.quota_left, declared.quota_left) == (None, 10)
+    sender = Sender(
+        application.tenant.home_region, application.tenant_id, application.application_id,
+        (Credential(declared.credential_id, {**values, "daily_quota": "10"}),),
+    )  # fmt: skip
+    assert XiaomiProvider(sender).quota(of_marketing=True).take(12) == 10
+    [_, spent] = provider_health(tenant=application.tenant, application=application, provider="xiaomi")
+    assert spent.quota_left == 0
 
 
 def test_a_paused_account_is_waited_for_without_attempts(

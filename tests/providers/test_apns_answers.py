@@ -107,3 +107,8 @@ def test_a_team_that_signed_too_often_is_left_alone_for_twenty_minutes() -> None
 def test_what_says_nothing_is_judged_by_what_it_is(answer: Answer, result: Result, reason: str) -> None:
     outcome = _said(answer)
     assert (outcome.result, outcome.reason) == (result, reason)
+
+
+def test_a_push_whose_turn_never_came_says_nothing_about_the_network() -> None:
+    assert _said(Lost(False, "not_begun")).scope is Scope.CREDENTIAL
+    assert _said(Lost(False, "unreachable")).scope is Scope.PROVIDER

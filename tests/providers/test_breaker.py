@@ -49,6 +49,20 @@ def test_a_circuit_opens_after_so_many_failures_in_a_row(circuit: Circuit) -> No
     assert breaker.look(circuit).state is State.OPEN
 
 
+def test_a_cut_connection_is_one_failure_however_much_was_under_way(circuit: Circuit) -> None:
+    lost = _down(400, result=Result.UNKNOWN)
+    for _slice in range(FAILURES - 1):
+        assert not breaker.record(circuit, [*_up(), *lost] if _slice == 0 else lost)
+    assert breaker.ask(circuit) == Permit()
+    assert breaker.record(circuit, lost)
+
+
+def test_lost_and_refused_pushes_of_a_slice_are_counted_apart(circuit: Circuit) -> None:
+    mixed = [*_down(5, result=Result.UNKNOWN), *_down(1), *_down(5, result=Result.UNKNOWN), *_down(FAILURES - 3)]
+    assert not breaker.record(circuit, mixed)
+    assert breaker.record(circuit, _down(1))
+
+
 @pytest.mark.parametrize("result", [Result.UNAVAILABLE, Result.UNKNOWN])
 def test_an_answer_in_between_keeps_it_closed(circuit: Circuit, result: Result) -> None:
     for _round in range(3):

@@ -129,7 +129,7 @@ def test_a_refused_connection_is_not_tried_for_every_request() -> None:
     answers = exchange(Lane("key", origin, streams=1), [Request(f"{origin}/", {})] * 10)
     assert [answer.reason for answer in answers if isinstance(answer, Lost) and not answer.sent] == [
         *["ConnectError"] * HOPELESS_AFTER,
-        *["not_begun"] * (10 - HOPELESS_AFTER),
+        *["unreachable"] * (10 - HOPELESS_AFTER),
     ]
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from apps.core.egress import read_url
 from apps.providers.base import Outcome, Result, Scope
 from apps.providers.exchanges import Answer, Lost, Reply
 from apps.providers.webpush.answers import outcome_of
@@ -15,7 +16,7 @@ MOZILLA, WINDOWS, HOME = "updates.push.services.mozilla.com", "db5p.notify.windo
 
 
 def _said(answer: Answer, host: str = MOZILLA) -> Outcome:
-    return outcome_of("p1", host, answer, NOW)
+    return outcome_of("p1", read_url(f"https://{host}/wpush/v2/abc"), answer, NOW)
 
 
 def _reply(status: int, body: bytes = b"", **headers: str) -> Reply:
@@ -84,8 +85,24 @@ def test_what_the_network_asks_to_wait_is_kept(text: str, seconds: float | None)
     assert _said(_reply(429, retry_after=text)).retry_after == seconds
 
 
-def test_a_moved_endpoint_is_named_when_it_may_be_called() -> None:
-    outcome = _said(_reply(301, location="https://push.example.com/new"))
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [
+        ("/m/abc", "https://updates.push.services.mozilla.com/m/abc"),
+        ("", ""),
+        ("https://169.254.169.254/latest", ""),
+        ("https://push.example.com/m/abc", ""),
+        ("https://[", ""),
+    ],
+)
+def test_a_push_is_named_only_by_an_address_of_the_service_itself(location: str, name: str) -> None:
+    outcome = _said(_reply(201, location=location))
+    assert (outcome.result, outcome.provider_message_id) == (Result.ACCEPTED, name)
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_a_moved_endpoint_is_named_when_it_may_be_called(status: int) -> None:
+    outcome = _said(_reply(status, location="https://push.example.com/new"))
     assert (outcome.result, outcome.scope) == (Result.UNAVAILABLE, Scope.DEVICE)
     assert outcome.new_address == "https://push.example.com/new"
 

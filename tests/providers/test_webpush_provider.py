@@ -130,6 +130,51 @@ def test_now_or_never_and_not_urgent_are_said(
     assert (service.stored[0].ttl, service.stored[0].urgency) == (0, "normal")
 
 
+@pytest.mark.parametrize("status", [301, 308])
+def test_a_push_to_an_endpoint_that_moved_goes_once_more_to_its_successor(
+    provider: WebPushProvider,
+    service: PushService,
+    server: Server,
+    browser: Browser,
+    credential: Credential,
+    status: int,
+) -> None:
+    successor = service.subscribe(public_key_of(credential.values["private_key"]))
+    server.faults = {1: Say(status, b"", {"location": successor})}
+    [outcome] = provider.send([make_push(1, browser.endpoint)])
+    assert (outcome.result, outcome.new_address) == (Result.ACCEPTED, successor)
+    assert [stored.subscription for stored in service.stored] == [successor.removeprefix(service.origin)]
+
+
+def test_an_endpoint_that_moves_for_ever_is_followed_once(
+    provider: WebPushProvider, service: PushService, server: Server, browser: Browser, credential: Credential
+) -> None:
+    places = [service.subscribe(public_key_of(credential.values["private_key"])) for _ in range(2)]
+    server.faults = {at: Say(301, b"", {"location": place}) for at, place in enumerate(places, 1)}
+    [outcome] = provider.send([make_push(1, browser.endpoint)])
+    assert (outcome.result, outcome.scope, outcome.new_address) == (Result.UNAVAILABLE, Scope.DEVICE, places[1])
+    assert server.requests == 2
+
+
+def test_a_successor_that_refuses_is_not_kept(
+    provider: WebPushProvider, service: PushService, server: Server, browser: Browser
+) -> None:
+    server.faults = {1: Say(301, b"", {"location": f"{service.origin}/push/nobody"})}
+    [outcome] = provider.send([make_push(1, browser.endpoint)])
+    assert (outcome.result, outcome.new_address) == (Result.UNREGISTERED, "")
+
+
+def test_pushes_that_still_wait_are_taken_back(
+    provider: WebPushProvider, service: PushService, server: Server, credential: Credential
+) -> None:
+    pushes = [make_push(number, Browser(service, credential).endpoint) for number in range(3)]
+    names = [outcome.provider_message_id for outcome in provider.send(pushes)]
+    service.stored.pop()  # delivered meanwhile
+    refused = ["https://169.254.169.254/m/1", "not a URL"]
+    assert provider.withdraw([*names, *refused]) == 2
+    assert service.stored == []
+
+
 def test_a_subscription_that_ended_is_unregistered(
     provider: WebPushProvider, service: PushService, browser: Browser
 ) -> None:

@@ -155,7 +155,8 @@ class MessageRecall(ApiView):
 
     @extend_schema(operation_id="recall_message", request=None, responses={204: None})
     def post(self, request: ApiRequest, message_id: str) -> Response:
-        """Takes the message out of every inbox, at once. What a push network has cannot be taken back."""
+        """Takes the message out of every inbox, at once, and web pushes that still wait back from their services. What
+        another network has cannot be taken back."""
         messages = Message.objects.of(request.tenant).filter(application=request.application)
         recall_copies(tenant=request.tenant, message=messages.access(message_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -166,7 +167,8 @@ class CampaignRecall(ApiView):
 
     @extend_schema(operation_id="recall_campaign", request=None, responses={204: None})
     def post(self, request: ApiRequest, campaign_id: str) -> Response:
-        """Takes the campaign's messages out of every inbox, at once. What a push network has cannot be taken back."""
+        """Takes the campaign's messages out of every inbox, at once, and web pushes that still wait back from their
+        services. What another network has cannot be taken back."""
         campaigns = Campaign.objects.of(request.tenant).filter(application=request.application)
         recall_campaign(tenant=request.tenant, campaign=campaigns.access(campaign_id))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -40,6 +40,9 @@ class MessageSerializer(serializers.Serializer[Message]):
     routes = serializers.ListField(child=serializers.CharField())
     unknown_policy = serializers.CharField()
     counts = serializers.SerializerMethodField()
+    withdrawn_count = serializers.IntegerField(
+        source="withdrawn", help_text="Pushes that web push services still held when it was cancelled or recalled."
+    )
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True, help_text="When every delivery had its outcome.")

@@ -4,6 +4,7 @@ from apps.messaging.models.inbox import InboxItem, InboxQuerySet
 from apps.messaging.models.ledger import Chunk, Delivery, SendingTurn, SliceTally
 from apps.messaging.models.message import Message, Template
 from apps.messaging.models.receipts import ConversionCursor, Receipt, ReceiptTally
+from apps.messaging.models.waiting import WaitingPush
 
 __all__ = [
     "Chunk",
@@ -17,4 +18,5 @@ __all__ = [
     "SendingTurn",
     "SliceTally",
     "Template",
+    "WaitingPush",
 ]

@@ -48,6 +48,7 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
     fuse: as fusing.Fuse writes it; None: it has none. fuse_since: outcomes before do not count any more. paused_for:
     why it stands still, if nobody asked for it.
     follow_up: see following.py. inbox_recalled_at: since then its copies are in nobody's inbox.
+    withdrawn: pushes that services still held when it was cancelled or recalled, and dropped.
     """
 
     public_id_prefix: ClassVar[str] = "msg"
@@ -83,6 +84,7 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
         default=dict, db_default=models.Value({}, models.JSONField())
     )
     inbox_recalled_at = models.DateTimeField(null=True)
+    withdrawn = models.IntegerField(default=0, db_default=0)
 
     objects: ClassVar[TenantManager[Message]] = TenantManager()
 
@@ -99,6 +101,11 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
                 fields=["created_at"], condition=models.Q(follow_up__has_key="conversion"), name="message_may_convert"
             ),
             models.Index(fields=["id"], condition=models.Q(inbox_recalled_at__isnull=False), name="message_recalled"),
+            models.Index(
+                fields=["updated_at"],
+                name="message_stopped",
+                condition=models.Q(state=MessageState.CANCELLED.value) | models.Q(inbox_recalled_at__isnull=False),
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(

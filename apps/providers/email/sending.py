@@ -18,7 +18,7 @@ from django.core.mail import EmailMessage
 
 from apps.providers.email.answers import Said, Stage
 from apps.providers.email.server import Mailer, MailServer
-from apps.providers.exchanges import Lost
+from apps.providers.exchanges import NOT_BEGUN, Lost
 
 #: Connections to one server at a time, from one process.
 CONNECTIONS = 4
@@ -101,7 +101,7 @@ class _Call:
         self._lock = threading.Lock()
         self._left: Iterator[tuple[int, EmailMessage]] = iter(enumerate(mails))
         self._until = until
-        self.answers: list[Answer] = [Lost(False, "not_begun")] * len(mails)
+        self.answers: list[Answer] = [NOT_BEGUN] * len(mails)
 
     def next(self) -> tuple[int, EmailMessage] | None:
         with self._lock:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import urljoin
 
-from apps.core.egress import AddressRefused, read_url
+from apps.core.egress import AddressRefused, Place, read_url
 from apps.providers.answers import json_object, outcome_of_lost, retry_after
 from apps.providers.base import Outcome, Result, Scope
 from apps.providers.exchanges import Answer, Reply
@@ -20,17 +21,20 @@ def is_known(host: str) -> bool:
     return host in _KNOWN or host.endswith(_WINDOWS)
 
 
-def outcome_of(push_id: str, host: str, answer: Answer, now: datetime) -> Outcome:
+def outcome_of(push_id: str, place: Place, answer: Answer, now: datetime) -> Outcome:
+    """place: the endpoint that was called."""
+    host = place.host
     theirs = Scope.PROVIDER if is_known(host) else Scope.DEVICE
     if not isinstance(answer, Reply):
         return outcome_of_lost(push_id, answer, theirs)
     reason, status = _reason(answer), answer.status
     if 200 <= status < 300:
-        return Outcome(push_id, Result.ACCEPTED, provider_message_id=answer.headers.get("location", ""))
+        name = resource_of(place, answer.headers.get("location", ""))
+        return Outcome(push_id, Result.ACCEPTED, provider_message_id=name)
     if status in {404, 410}:
         return Outcome(push_id, Result.UNREGISTERED, Scope.DEVICE, reason, gone_at=now)
-    if status == 301:
-        return _moved(push_id, answer.headers.get("location", ""))
+    if status in {301, 308}:
+        return _moved(push_id, str(status), answer.headers.get("location", ""))
     if 300 <= status < 400:
         return Outcome(push_id, Result.REJECTED, Scope.DEVICE, reason)
     if status in {401, 403}:
@@ -43,13 +47,22 @@ def outcome_of(push_id: str, host: str, answer: Answer, now: datetime) -> Outcom
     return Outcome(push_id, Result.REJECTED, _whose_fault(answer), reason)
 
 
-def _moved(push_id: str, location: str) -> Outcome:
+def resource_of(place: Place, location: str) -> str:
+    """Where the push lies that was sent there; empty when the service did not say, or named a foreign place."""
+    try:
+        named = read_url(urljoin(place.url, location)) if location else place
+    except (AddressRefused, ValueError):
+        return ""
+    return named.url if location and named.origin == place.origin else ""
+
+
+def _moved(push_id: str, status: str, location: str) -> Outcome:
     """A Mozilla bridge names the endpoint's successor, which is a URL from outside like any other."""
     try:
         successor = read_url(location).url
     except AddressRefused:
-        return Outcome(push_id, Result.REJECTED, Scope.DEVICE, "301")
-    return Outcome(push_id, Result.UNAVAILABLE, Scope.DEVICE, "301", new_address=successor)
+        return Outcome(push_id, Result.REJECTED, Scope.DEVICE, status)
+    return Outcome(push_id, Result.UNAVAILABLE, Scope.DEVICE, status, new_address=successor)
 
 
 def _whose_fault(reply: Reply) -> Scope:

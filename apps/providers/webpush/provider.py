@@ -11,21 +11,20 @@ from typing import ClassVar
 from django.utils.translation import gettext_lazy as _
 
 from apps.core import clock
-from apps.core.egress import AddressRefused, Place, read_url, resolve
+from apps.core.egress import AddressRefused, Place, read_url
 from apps.core.subscription_keys import KeysInvalid
 from apps.providers.base import Credential, CredentialField, Needs, Outcome, Push, Result, Scope, Sender
 from apps.providers.errors import CredentialInvalid
 from apps.providers.exchanges import Lane, Request
 from apps.providers.http import exchange_on
-from apps.providers.webpush.answers import is_known, outcome_of
+from apps.providers.webpush.answers import outcome_of
+from apps.providers.webpush.lanes import lane_to
 from apps.providers.webpush.requests import request_for
 from apps.providers.webpush.vapid import public_key_of
+from apps.providers.webpush.withdrawal import withdraw
 
 #: Names looked up at a time: a name server that does not answer must not hold up the rest.
 _RESOLVERS = 16
-#: Requests under way at a service we know, and at one we do not.
-_STREAMS_KNOWN, _STREAMS_UNKNOWN = 100, 8
-_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,7 @@ class WebPushProvider:
         ),
         reaches="devices",
         platforms=("web", "unifiedpush"),
+        withdraws=True,
     )
 
     def __init__(self, sender: Sender) -> None:
@@ -69,6 +69,18 @@ class WebPushProvider:
             raise CredentialInvalid("subject", _("Give a mailto: or https: address."))
 
     def send(self, pushes: Sequence[Push]) -> list[Outcome]:
+        """What a service says has moved for good is sent once more at once, to where it has moved."""
+        outcomes = self._attempt(pushes)
+        moved = {outcome.push_id: outcome.new_address for outcome in outcomes if outcome.new_address}
+        again = [_readdressed(push, moved[push.id]) for push in pushes if push.id in moved]
+        second = {one.push_id: _keeping(one, moved[one.push_id]) for one in self._attempt(again)}
+        return [second.get(outcome.push_id, outcome) for outcome in outcomes]
+
+    def withdraw(self, names: Sequence[str]) -> int:
+        """Answers how many pushes their services still had and dropped. names: as the outcomes gave them."""
+        return withdraw(names, owner=self.sender.application_id)
+
+    def _attempt(self, pushes: Sequence[Push]) -> list[Outcome]:
         outcomes: dict[str, Outcome] = {}
         groups: dict[tuple[str, str], list[_Ready]] = defaultdict(list)
         for push in pushes:
@@ -118,20 +130,23 @@ def _send_groups(groups: Sequence[list[_Ready]]) -> dict[str, Outcome]:
     now = clock.now()
     known = [ready for _, group in open_groups for ready in group]
     flat = [answer for batch in answers for answer in batch]
-    told = [outcome_of(ready.push_id, ready.place.host, answer, now) for ready, answer in zip(known, flat, strict=True)]
+    told = [outcome_of(ready.push_id, ready.place, answer, now) for ready, answer in zip(known, flat, strict=True)]
     return outcomes | _believing_the_key(known, told)
 
 
 def _lane_of(group: list[_Ready]) -> Lane | str:
-    """Where to connect, or why not."""
-    place = group[0].place
-    try:
-        address = resolve(place)
-    except AddressRefused as refused:
-        return refused.reason
-    streams = _STREAMS_KNOWN if is_known(place.host) else _STREAMS_UNKNOWN
-    owner = f"webpush:{group[0].credential_id}"
-    return Lane(owner, place.origin, address, streams=streams, timeout=_TIMEOUT, unproven=frozenset())
+    return lane_to(group[0].place, group[0].credential_id)
+
+
+def _readdressed(push: Push, address: str) -> Push:
+    assert push.endpoint is not None
+    return replace(push, endpoint=replace(push.endpoint, address=address))
+
+
+def _keeping(outcome: Outcome, address: str) -> Outcome:
+    """The successor's outcome, with its address unless it was refused there."""
+    refused = outcome.result in {Result.REJECTED, Result.UNREGISTERED}
+    return outcome if refused or outcome.new_address else replace(outcome, new_address=address)
 
 
 def _believing_the_key(sent: Sequence[_Ready], outcomes: Sequence[Outcome]) -> dict[str, Outcome]:
