@@ -17,6 +17,9 @@ from apps.realtime.protocol.closing import Close
 from apps.realtime.protocol.frames import frame
 from apps.realtime.protocol.messages import BadMessage, ClientMessage
 from apps.realtime.protocol.publications import Topic
+from apps.realtime.tokens import grants
+from apps.realtime.tokens.claims import TokenRefused
+from apps.realtime.tokens.grants import Grants
 
 if TYPE_CHECKING:
     from apps.realtime.engine import Engine
@@ -38,7 +41,7 @@ class Connection:
     """Belongs to one event loop; its methods run one after another in the connection's own task."""
 
     __slots__ = (
-        "application", "client", "client_events", "engine", "frames", "is_closing", "is_one_way", "is_online",
+        "application", "client", "client_events", "engine", "frames", "grants", "is_closing", "is_one_way", "is_online",
         "last_received", "must_authorize", "pinged_at", "protocol", "since", "socket_id", "subscriptions",
         "user_data", "user_id", "wants_positions", "watched",
     )  # fmt: skip
@@ -54,6 +57,8 @@ class Connection:
         self.last_received = time.monotonic()
         self.pinged_at: float | None = None
         self.is_closing = False
+        #: None until a token is used.
+        self.grants: Grants | None = None
         #: Until it signs in or joins a channel that needs a signature. A later change of the setting leaves it alone.
         self.must_authorize = False
         self.protocol = messages.PROTOCOL
@@ -128,12 +133,30 @@ class Connection:
 
     async def _unsubscribe(self, message: ClientMessage) -> None:
         name = messages.fields_of(message).get("channel")
-        subscription = self.subscriptions.pop(name, None) if isinstance(name, str) else None
+        if isinstance(name, str):
+            self.leave_channel(name)
+
+    def leave_channel(self, name: str) -> None:
+        subscription = self.subscriptions.pop(name, None)
+        if self.grants is not None:
+            self.grants.channels.pop(name, None)
         if subscription is not None:
             subscribing.leave(self, subscription)
 
+    async def _refresh_token(self, message: ClientMessage) -> None:
+        try:
+            await grants.refresh(self, messages.fields_of(message).get("token"))
+        except TokenRefused as refused:
+            self.refuse(str(refused), closing.TOKEN_REFUSED)
+
     async def _sign_in(self, message: ClientMessage) -> None:
         fields = messages.fields_of(message)
+        if "token" in fields:
+            try:
+                await grants.sign_in(self, fields["token"])
+            except TokenRefused as refused:
+                self.refuse(str(refused), closing.SIGN_IN_FAILED)
+            return
         user_data = fields.get("user_data")
         if not isinstance(user_data, str) or len(user_data.encode("utf-8", "replace")) > 10 * _MAX_USER_BYTES:
             self.refuse("user_data must be a string of at most 10 KB", closing.SIGN_IN_FAILED)
@@ -151,11 +174,12 @@ class Connection:
         elif (watchlist := watching.watchlist_of(user)) is None:
             self.refuse("watchlist must be a list of user ids", closing.SIGN_IN_FAILED)
         elif await self.authorize():
-            await self._signed_in(user_id, user, user_data)
+            await self.signed_in(user_id, user, user_data)
             if self.application.record.settings.watchlist:
                 await watching.begin(self, watchlist)
 
-    async def _signed_in(self, user_id: str, user: dict[str, Any], user_data: str) -> None:
+    async def signed_in(self, user_id: str, user: dict[str, Any], user_data: str) -> None:
+        """Of somebody who has proved it."""
         await self.engine.hear_commands(self.application)
         if self.user_id is None:
             came_online = await self.engine.membership.online.join(self.application.record.application_id, user_id)
@@ -176,12 +200,18 @@ class Connection:
             self.refuse("Client events need a subscription to their channel", closing.CLIENT_EVENT_REFUSED)
         elif not subscription.channel.kind.needs_auth:
             self.refuse("Client events need a private or presence channel", closing.CLIENT_EVENT_REFUSED)
+        elif not self._may_publish(subscription):
+            self.refuse("The token of this channel does not allow client events", closing.CLIENT_EVENT_REFUSED)
         elif len(data.encode("utf-8", "replace")) > settings.max_event_bytes:
             self.refuse(f"data is larger than {settings.max_event_bytes} bytes", closing.CLIENT_EVENT_REFUSED)
         elif not self._may_send_event(settings.max_client_events_per_second):
             self.refuse("Too many client events a second; this one was dropped", closing.CLIENT_EVENT_RATE)
         else:
             await self._broadcast(message, data, subscription)
+
+    def _may_publish(self, subscription: Subscription) -> bool:
+        grant = self.grants.channels.get(subscription.channel.name) if self.grants else None
+        return grant is None or grant.may_publish
 
     def _may_send_event(self, rate: int) -> bool:
         if self.client_events is None or self.client_events.rate != rate:
@@ -226,4 +256,5 @@ _ANSWERS: dict[str, _Answer] = {
     "pusher:subscribe": Connection._subscribe,
     "pusher:unsubscribe": Connection._unsubscribe,
     "pusher:signin": Connection._sign_in,
+    "pusher:refresh_token": Connection._refresh_token,
 }

@@ -32,6 +32,7 @@ from apps.realtime.protocol import closing
 from apps.realtime.protocol.publications import Publication, Topic, unpacked
 from apps.realtime.publishing import Publications
 from apps.realtime.registry import Registry
+from apps.realtime.tokens.reading import TokenReader
 from apps.realtime.tracing import Tracer
 from apps.realtime.upkeep import Upkeep
 from apps.realtime.usage import UsageLog
@@ -61,6 +62,7 @@ class Engine:
         self.membership = Membership(self.lines, self.hooks, self.counts.changed)
         self.allowances = Allowances(self.lines)
         self.usage = UsageLog(self.lines, self.name)
+        self.tokens = TokenReader()
         self.tracer = Tracer(self.lines)
         self.behaviour = Behaviour(self.lines)
         self.probe = Probe(self.name, self.lines, self.broker)

@@ -79,6 +79,23 @@ class ApplicationDisabled(HouseError):
     default_message = _("This application is disabled.")
 
 
+class SwitchedOff(HouseError):
+    """details["setting"]: the application's setting that would allow it."""
+
+    category: ClassVar[Category] = Category.FORBIDDEN
+    code: ClassVar[str] = "switched_off"
+    default_message = _("This is switched off for the application.")
+
+    def __init__(self, setting: str) -> None:
+        super().__init__(details={"setting": setting})
+
+
+class TlsRequired(HouseError):
+    category: ClassVar[Category] = Category.FORBIDDEN
+    code: ClassVar[str] = "tls_required"
+    default_message = _("This application takes encrypted connections only: use https.")
+
+
 class AllowanceSpent(HouseError):
     """The tenant's message quota is used up. The Pusher door says `quota_exceeded`, as billing does."""
 

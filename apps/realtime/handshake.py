@@ -21,7 +21,7 @@ class Refused(Exception):
         self.why = why
 
 
-async def application_of(plane: Plane, key: str, query: Mapping[str, str]) -> ApplicationRecord:
+async def application_of(plane: Plane, key: str, query: Mapping[str, str], *, is_secure: bool) -> ApplicationRecord:
     """The application that a percent-encoded key of a path belongs to. Raises Refused."""
     _check_version(query)
     record = await plane.registry.application_by_key(unquote(key))
@@ -29,6 +29,8 @@ async def application_of(plane: Plane, key: str, query: Mapping[str, str]) -> Ap
         raise Refused(closing.NO_SUCH_APPLICATION)
     if not record.enabled:
         raise Refused(closing.APPLICATION_DISABLED)
+    if record.settings.tls_required and not is_secure:
+        raise Refused(closing.TLS_REQUIRED)
     return record
 
 

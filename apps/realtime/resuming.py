@@ -15,6 +15,7 @@ from apps.realtime.hub import LiveChannel
 from apps.realtime.peers import MAX_QUEUED_BYTES
 from apps.realtime.protocol.messages import BadMessage
 from apps.realtime.protocol.publications import MAX_OFFSET, Mark, Position, Publication
+from apps.tenants.application_settings import ApplicationSettings
 
 if TYPE_CHECKING:
     from apps.realtime.connection import Connection
@@ -45,6 +46,15 @@ def wanted(fields: Mapping[str, Any], *, always: bool) -> Wanted | None:
     if position not in (None, True, False):
         raise BadMessage("position must be true or an object of epoch, offset and message_id")
     return Wanted(None, rewind) if position or rewind or always else None
+
+
+def switched_off(want: Wanted | None, settings: ApplicationSettings) -> str:
+    """The setting that stands in the way, or empty. To be told where it stands takes no setting."""
+    if want is None:
+        return ""
+    if want.since is not None and not settings.recovery:
+        return "recovery"
+    return "rewind" if want.rewind and not settings.rewind else ""
 
 
 def token(fields: Mapping[str, Any]) -> Mark:

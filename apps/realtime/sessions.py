@@ -12,6 +12,7 @@ from apps.realtime.engine import Engine
 from apps.realtime.peers import MAX_QUEUED_BYTES, Frames
 from apps.realtime.protocol import closing
 from apps.realtime.protocol.closing import Close
+from apps.realtime.tokens.grants import Grants
 from apps.tenants.queries import ApplicationRecord
 
 #: Connections of one application in one gateway that have yet to authorize; they are in nobody's quota.
@@ -40,10 +41,12 @@ class Session:
     __slots__ = ("_connection", "_engine", "_record")
 
     def __init__(
-        self, engine: Engine, record: ApplicationRecord, frames: Frames, client: str, *, is_authorized: bool = False
-    ) -> None:
+        self, engine: Engine, record: ApplicationRecord, frames: Frames, client: str, *, is_authorized: bool = False,
+        grants: Grants | None = None,
+    ) -> None:  # fmt: skip
         self._engine, self._record = engine, record
         self._connection = Connection(engine, engine.application(record), frames, client)
+        self._connection.grants = grants
         self._connection.must_authorize = record.settings.authorized_connections_only and not is_authorized
 
     def __enter__(self) -> Connection:

@@ -17,15 +17,13 @@ from apps.realtime.protocol import channels, closing, messages, signing
 from apps.realtime.protocol.messages import BadMessage, ClientMessage
 from apps.realtime.protocol.publications import Publication, marked
 from apps.realtime.resuming import Resumed, Wanted
+from apps.realtime.tokens.claims import PRESENCE, SUBSCRIBE, Claims, TokenRefused
+from apps.realtime.tokens.grants import grant_of, grants_of
 
 if TYPE_CHECKING:
     from apps.realtime.connection import Connection, Subscription
     from apps.realtime.history import LogState
     from apps.realtime.hub import LiveChannel
-
-#: Of one connection.
-MAX_SUBSCRIPTIONS = 1_000
-_MAX_USER_BYTES = 1024
 
 
 class _Refused(Exception):
@@ -39,12 +37,13 @@ class _Refused(Exception):
 @dataclass(frozen=True, slots=True)
 class _Wish:
     """What the client asks for. channel_data: exactly as received, because it is signed that way. position: None for
-    plain protocol 7."""
+    plain protocol 7. token: instead of auth and channel_data."""
 
     channel: str
     auth: object
     channel_data: str | None
     position: Wanted | None
+    token: object = None
 
 
 async def subscribe(connection: Connection, message: ClientMessage) -> None:
@@ -52,17 +51,23 @@ async def subscribe(connection: Connection, message: ClientMessage) -> None:
     wish = _wish(messages.fields_of(message), connection)
     try:
         _check_name(connection, wish.channel)
+        _check_switches(connection, wish)
         kind = channels.kind_of(wish.channel)
+        claims = None
         if kind.needs_auth:
-            _check_auth(connection, wish)
+            if wish.token is None:
+                _check_auth(connection, wish)
+            else:
+                claims = await _read_token(connection, wish)
             if not await connection.authorize():
                 return
-        member = _member(connection, wish) if kind.is_presence else None
+        member = _member(connection, wish, claims) if kind.is_presence else None
         subscription = connection.subscriptions.get(wish.channel)
         if subscription is not None:
             await _acknowledge_again(connection, subscription)
         else:
             await _subscribe(connection, wish, member)
+        _keep_grant(connection, wish.channel, claims)
     except _Refused as refused:
         connection.engine.note_error(
             connection.application, refused.message, refused.status, connection.socket_id, wish.channel
@@ -77,7 +82,7 @@ def _wish(fields: dict[str, Any], connection: Connection) -> _Wish:
     if channel_data is not None and not isinstance(channel_data, str):
         raise BadMessage("channel_data must be a string")
     position = resuming.wanted(fields, always=connection.wants_positions)
-    return _Wish(channel, fields.get("auth"), channel_data, position)
+    return _Wish(channel, fields.get("auth"), channel_data, position, fields.get("token"))
 
 
 def _check_name(connection: Connection, name: str) -> None:
@@ -86,8 +91,15 @@ def _check_name(connection: Connection, name: str) -> None:
             raise _Refused("AuthError", "This is the channel of another user, or nobody is signed in", 401)
     elif not channels.is_channel_name(name):
         raise _Refused("ChannelError", "The channel name is not valid", 400)
-    if len(connection.subscriptions) >= MAX_SUBSCRIPTIONS and name not in connection.subscriptions:
-        raise _Refused("LimitReached", f"A connection has at most {MAX_SUBSCRIPTIONS} subscriptions", 429)
+    most = connection.application.record.settings.max_subscriptions
+    if len(connection.subscriptions) >= most and name not in connection.subscriptions:
+        raise _Refused("LimitReached", f"A connection has at most {most} subscriptions", 429)
+
+
+def _check_switches(connection: Connection, wish: _Wish) -> None:
+    missing = resuming.switched_off(wish.position, connection.application.record.settings)
+    if missing:
+        raise _Refused("SwitchedOff", f"{missing} is switched off for this application", 403)
 
 
 def _check_auth(connection: Connection, wish: _Wish) -> None:
@@ -96,11 +108,39 @@ def _check_auth(connection: Connection, wish: _Wish) -> None:
         raise _Refused("AuthError", "The signature of this subscription is not valid", 401)
 
 
-def _member(connection: Connection, wish: _Wish) -> Member:
-    if wish.channel_data is None:
+async def _read_token(connection: Connection, wish: _Wish) -> Claims:
+    try:
+        claims = await connection.engine.tokens.read(connection.application.record, wish.token)
+    except TokenRefused as refused:
+        raise _Refused("AuthError", str(refused), 401) from None
+    if wish.channel_data is not None:
+        raise _Refused("AuthError", "With a token, sub and info say who somebody is: leave channel_data out", 400)
+    needed = {SUBSCRIBE, PRESENCE} if channels.kind_of(wish.channel).is_presence else {SUBSCRIBE}
+    if not all(claims.allows(capability, wish.channel) for capability in needed):
+        raise _Refused("AuthError", "The token does not allow this on this channel", 403)
+    if connection.user_id is not None and claims.user_id not in (None, connection.user_id):
+        raise _Refused("AuthError", "The token is of another user", 403)
+    return claims
+
+
+def _keep_grant(connection: Connection, name: str, claims: Claims | None) -> None:
+    """The newest proof is what counts."""
+    if name not in connection.subscriptions:
+        return
+    if claims is not None:
+        grants_of(connection).channels[name] = grant_of(claims)
+    elif connection.grants is not None:
+        connection.grants.channels.pop(name, None)
+
+
+def _member(connection: Connection, wish: _Wish, claims: Claims | None) -> Member:
+    if claims is not None and claims.user_id is not None:
+        user_id: Any = claims.user_id
+        user_info = claims.info
+    elif wish.channel_data is None:
         if connection.user_id is None:
             raise _Refused("AuthError", "A presence channel needs channel_data or a signed-in user", 401)
-        user_id: Any = connection.user_id
+        user_id = connection.user_id
         user_info = connection.user_data.get("user_info")
     else:
         fields = messages.fields_of(ClientMessage("", None, wish.channel_data))
@@ -110,8 +150,9 @@ def _member(connection: Connection, wish: _Wish) -> Member:
     if not isinstance(user_id, str) or not 0 < len(user_id) <= channels.MAX_USER_ID:
         raise _Refused("ChannelError", f"user_id must have 1 to {channels.MAX_USER_ID} characters", 400)
     info = b"" if user_info is None else orjson.dumps(user_info)
-    if len(info) > _MAX_USER_BYTES:
-        raise _Refused("LimitReached", f"user_info is larger than {_MAX_USER_BYTES} bytes", 413)
+    longest = connection.application.record.settings.max_user_info_bytes
+    if len(info) > longest:
+        raise _Refused("LimitReached", f"user_info is larger than {longest} bytes", 413)
     return Member(user_id, info)
 
 

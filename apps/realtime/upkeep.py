@@ -12,6 +12,7 @@ from apps.realtime import metrics
 from apps.realtime.cluster.identity import RENEW_SECONDS
 from apps.realtime.link import CommandFailed, LinkLost
 from apps.realtime.protocol import closing, messages
+from apps.realtime.tokens import grants
 from apps.realtime.usage import INTERVAL as USAGE_INTERVAL
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Upkeep:
             patience = application.record.settings.activity_timeout + _GRACE
             for connection in list(application.connections.values()):
                 _check(connection, now, patience)
+                grants.check(connection)
 
 
 def _check(connection: Connection, now: float, patience: float) -> None:

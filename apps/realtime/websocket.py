@@ -9,7 +9,7 @@ from typing import Any
 from apps.realtime.connection import Connection
 from apps.realtime.engine import Engine
 from apps.realtime.handshake import Refused, application_of, client_of
-from apps.realtime.http.messages import Receive, Scope, Send
+from apps.realtime.http.messages import Receive, Scope, Send, is_secure
 from apps.realtime.link import CommandFailed, LinkLost
 from apps.realtime.peers import EXTENSION, MAX_QUEUED_BYTES, AsgiFrames, Frames
 from apps.realtime.plane import Plane
@@ -18,6 +18,7 @@ from apps.realtime.protocol.closing import Close
 from apps.realtime.protocol.frames import frame
 from apps.realtime.protocol.signing import query_pairs
 from apps.realtime.sessions import Session, admit
+from apps.realtime.tokens import grants
 from apps.tenants.queries import ApplicationRecord
 
 _PATH = re.compile(r"/app/([^/]+)/?\Z")
@@ -53,7 +54,7 @@ async def _application(plane: Plane, scope: Scope, query: Mapping[str, str]) -> 
     found = _PATH.match(scope["path"])
     if found is None:
         raise Refused(closing.NO_SUCH_PATH)
-    return await application_of(plane, found[1], query)
+    return await application_of(plane, found[1], query, is_secure=is_secure(scope))
 
 
 async def _end(frames: Frames, why: Close, query: Mapping[str, str], receive: Receive) -> None:
@@ -72,7 +73,16 @@ async def _serve_admitted(
         connection.protocol = int(query["protocol"])
         connection.wants_positions = query.get("positions") == "true"
         connection.send(messages.connection_established(connection.socket_id, record.settings.activity_timeout))
+        if "token" in query:
+            await _enter(connection, query["token"])
         await _read(connection, receive)
+
+
+async def _enter(connection: Connection, token: str) -> None:
+    try:
+        await grants.open_with(connection, token)
+    except (LinkLost, CommandFailed):
+        connection.close(closing.OVER_CAPACITY)
 
 
 async def _read(connection: Connection, receive: Receive) -> None:

@@ -8,6 +8,8 @@ from typing import Any, Self
 
 from django.utils.translation import gettext as _
 
+from apps.tenants.token_settings import TEXT_LENGTHS, problem_with_text
+
 
 @dataclass(frozen=True, slots=True)
 class ApplicationSettings:
@@ -18,9 +20,22 @@ class ApplicationSettings:
     watchlist: bool = False
     behaviour_events: bool = False
     authorized_connections_only: bool = False
+    recovery: bool = True
+    rewind: bool = True
+    history_api: bool = True
+    http_streams: bool = True
+    http_fallback: bool = True
+    tls_required: bool = False
+    tokens: bool = False
+    token_issuer: str = ""
+    token_audience: str = ""
+    token_jwks_url: str = ""
+    token_public_key: str = ""
     max_connections: int = 10_000
+    max_subscriptions: int = 1_000
     max_event_bytes: int = 10_240
     max_presence_members: int = 100
+    max_user_info_bytes: int = 1_024
     max_client_events_per_second: int = 10
     max_publishes_per_second: int = 5_000
     history_size: int = 300
@@ -41,8 +56,10 @@ class ApplicationSettings:
 #: Lowest and highest value of each number.
 BOUNDS: Mapping[str, tuple[int, int]] = {
     "max_connections": (0, 1_000_000),
+    "max_subscriptions": (1, 1_000),
     "max_event_bytes": (1, 102_400),
     "max_presence_members": (1, 10_000),
+    "max_user_info_bytes": (0, 16_384),
     "max_client_events_per_second": (0, 1_000),
     "max_publishes_per_second": (0, 100_000),
     "history_size": (0, 10_000),
@@ -63,6 +80,8 @@ def _problem(name: str, value: Any) -> str:
         if type(value) is int and low <= value <= high:  # a bool is an int too
             return ""
         return _("Use a whole number from %(low)d to %(high)d.") % {"low": low, "high": high}
+    if name in TEXT_LENGTHS:
+        return problem_with_text(name, value)
     if name in {field.name for field in fields(ApplicationSettings)}:
         return "" if isinstance(value, bool) else _("Use true or false.")
     return _("There is no such setting.")

@@ -18,6 +18,8 @@ from apps.tenants.scope import tenant_scope
 
 #: A token that leaks is good for so long at most.
 LONGEST = timedelta(hours=24)
+#: What a token for realtime channels claims; it opens nothing else.
+_OF_CHANNEL_TOKENS = frozenset({"channel", "channels"})
 
 
 @contextmanager
@@ -49,6 +51,8 @@ def _claimed(request: HttpRequest) -> tuple[ApplicationRecord, str]:
     except TokenRefused:
         raise SubscriberUnauthenticated from None
     external_id = claims.get("sub")
+    if not claims.keys().isdisjoint(_OF_CHANNEL_TOKENS):
+        raise SubscriberUnauthenticated
     if scheme.lower() != "bearer" or not isinstance(external_id, str) or "\0" in external_id:
         raise SubscriberUnauthenticated
     if not found[0].enabled:

@@ -14,17 +14,24 @@ from apps.core.errors import NotFound
 from apps.tenants.application_settings import BOUNDS, ApplicationSettings
 from apps.tenants.models import Application
 from apps.tenants.services import update_application
+from apps.tenants.token_settings import TEXT_LENGTHS
 
 
 def _settings_fields(**options: Any) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
     """A serializer field for each field of ApplicationSettings, with its bounds."""
     switches = {
-        name: serializers.BooleanField(**options) for name in asdict(ApplicationSettings()) if name not in BOUNDS
+        name: serializers.BooleanField(**options)
+        for name in asdict(ApplicationSettings())
+        if name not in BOUNDS and name not in TEXT_LENGTHS
     }
     numbers = {
         name: serializers.IntegerField(min_value=low, max_value=high, **options) for name, (low, high) in BOUNDS.items()
     }
-    return {**switches, **numbers}
+    texts = {
+        name: serializers.CharField(max_length=longest, allow_blank=True, **options)
+        for name, longest in TEXT_LENGTHS.items()
+    }
+    return {**switches, **numbers, **texts}
 
 
 SettingsSerializer = type("SettingsSerializer", (serializers.Serializer,), _settings_fields())

@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from apps.core import clock
-from apps.dashboard.applications.texts import NUMBER_TEXTS, SCOPE_TEXTS, SWITCH_TEXTS
+from apps.dashboard.applications.texts import GROUPS, NUMBER_TEXTS, SCOPE_TEXTS, STRING_TEXTS, SWITCH_TEXTS
 from apps.tenants.application_settings import BOUNDS, ApplicationSettings
 from apps.tenants.permissions import KEY_SCOPES, PERMISSIONS, Role
+from apps.tenants.token_settings import TEXT_LENGTHS
 
 
 class ApplicationForm(forms.Form):
@@ -43,17 +44,28 @@ class SettingsForm(forms.Form):
                 label=text.label, help_text=text.help, min_value=low, max_value=high
             )
 
+        for field, text in STRING_TEXTS.items():
+            is_long = field == "token_public_key"
+            self.fields[field] = forms.CharField(
+                label=text.label, help_text=text.help, required=False, max_length=TEXT_LENGTHS[field],
+                widget=forms.Textarea(attrs={"rows": 4, "class": "code", "spellcheck": "false"}) if is_long else None,
+            )  # fmt: skip
+
     @property
     def general(self) -> list[forms.BoundField]:
         return [self["name"], self["is_enabled"]]
 
     @property
-    def switches(self) -> list[forms.BoundField]:
-        return [self[name] for name in SWITCH_TEXTS]
-
-    @property
-    def numbers(self) -> list[forms.BoundField]:
-        return [self[name] for name in NUMBER_TEXTS]
+    def groups(self) -> list[dict[str, Any]]:
+        """Of each group its words, its switches and texts (`wide`), and its numbers."""
+        return [
+            {
+                "group": group,
+                "wide": [self[name] for name in group.fields if name not in NUMBER_TEXTS],
+                "numbers": [self[name] for name in group.fields if name in NUMBER_TEXTS],
+            }
+            for group in GROUPS
+        ]
 
     def settings(self) -> dict[str, Any]:
         return {field.name: self.cleaned_data[field.name] for field in fields(ApplicationSettings)}

@@ -14,6 +14,7 @@ from apps.realtime.link import CommandFailed, LinkLost
 from apps.realtime.protocol import closing, messages, xhr
 from apps.realtime.protocol.closing import Close
 from apps.realtime.sessions import Session, admit
+from apps.realtime.tokens import grants
 from apps.tenants.queries import ApplicationRecord
 
 #: A client that has no request open for so many seconds has gone; so long, too, a close waits to be fetched.
@@ -38,6 +39,7 @@ class HttpSession:
         self._expects_heartbeat = False
         self._is_closing = False
         self.wants_positions = False
+        self.token = ""
 
     # --- What its requests bring
 
@@ -116,12 +118,17 @@ class HttpSession:
             self.close(why)
             return
         with Session(self._engine, self._record, self._outbox, self._client) as connection:
-            await self._read(connection)
+            try:
+                await self._read(connection)
+            except (LinkLost, CommandFailed):
+                self.close(closing.OVER_CAPACITY)
 
     async def _read(self, connection: Connection) -> None:
         self._connection = connection
         connection.wants_positions = self.wants_positions
         connection.send(messages.connection_established(connection.socket_id, self._record.settings.activity_timeout))
+        if self.token:
+            await grants.open_with(connection, self.token)
         while (text := await self._inbox.get()) is not None:
             if not connection.is_closing:
                 await connection.receive(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from apps.realtime.errors import ApplicationDisabled, NotAuthentic, ScopeMissing, UnknownApplication
+from apps.realtime.errors import ApplicationDisabled, NotAuthentic, ScopeMissing, TlsRequired, UnknownApplication
 from apps.realtime.http.messages import Request
 from apps.realtime.protocol.signing import SignedRequest, why_not_signed
 from apps.realtime.registry import Registry
@@ -22,18 +22,25 @@ async def identify(
     """The application this request may act for. application_id: from the path; None where the path has none.
 
     scope: what a Bearer key must carry. Raises UnknownApplication, NotAuthentic, ScopeMissing, ApplicationDisabled,
-    TenantSuspended.
+    TlsRequired, TenantSuspended.
     """
     authorization = request.header(b"authorization")
     if authorization.lower().startswith(_BEARER):
         record = await _by_api_key(registry, authorization[len(_BEARER) :].strip(), application_id, scope)
     else:
         record = await _by_signature(registry, request, application_id)
-    if not record.enabled:
-        raise ApplicationDisabled
+    check_open(record, request)
     if record.suspended and scope == PUBLISH:
         raise TenantSuspended
     return record
+
+
+def check_open(record: ApplicationRecord, request: Request) -> None:
+    """Raises ApplicationDisabled, TlsRequired."""
+    if not record.enabled:
+        raise ApplicationDisabled
+    if record.settings.tls_required and not request.is_secure:
+        raise TlsRequired
 
 
 async def _by_api_key(registry: Registry, token: str, application_id: str | None, scope: str) -> ApplicationRecord:

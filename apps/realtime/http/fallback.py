@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from apps.realtime.errors import BadRequest, BrokerUnavailable, UnknownSession
+from apps.realtime.errors import BadRequest, BrokerUnavailable, SwitchedOff, UnknownSession
 from apps.realtime.fallback.outlets import LocalOutlet
 from apps.realtime.fallback.session import HttpSession
 from apps.realtime.handshake import Refused, application_of, client_of
@@ -79,13 +79,15 @@ async def _receive(
 ) -> None:
     outlet, query = LocalOutlet(is_streaming=is_streaming), dict(query_pairs(request.query))
     try:
-        record = await application_of(plane, key, query)
+        record = await application_of(plane, key, query, is_secure=request.is_secure)
     except Refused as refused:
         # Without the opening line it would look like a failed attempt, and be tried again.
         outlet.put(xhr.OPEN + xhr.close(refused.why.code, refused.why.reason))
         outlet.end()
         await _respond(outlet, receive, send)
         return
+    if not record.settings.http_fallback:
+        raise SwitchedOff("http_fallback")
     name = _name(record, session)
     board = (await plane.engine(record.region)).board
     try:
@@ -104,6 +106,7 @@ async def _begin(
     engine = await plane.engine(record.region)
     session = HttpSession(engine, record, name, client_of(query))
     session.wants_positions = query.get("positions") == "true"
+    session.token = query.get("token", "")
     engine.board.begin(name, session, outlet)
 
 

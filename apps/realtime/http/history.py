@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.realtime.engine import Engine
-from apps.realtime.errors import BadChannel, BadRequest
+from apps.realtime.errors import BadChannel, BadRequest, SwitchedOff
 from apps.realtime.history import LogState, Range
 from apps.realtime.http.messages import Reply, Request
 from apps.realtime.protocol.channels import is_channel_name
@@ -36,10 +36,13 @@ async def get_history(engine: Engine, record: ApplicationRecord, request: Reques
     """`direction` backwards (newest first, the default) or forwards, `since` a position `EPOCH:OFFSET`, `limit`.
 
     The answer's `next` is the `since` of the next page. `complete` is false when publications that followed `since` are
-    no longer there; the page then begins with what is. Raises BadChannel, BadRequest, LinkLost, CommandFailed.
+    no longer there; the page then begins with what is. Raises BadChannel, BadRequest,
+    SwitchedOff, LinkLost, CommandFailed.
     """
     if not is_channel_name(channel):
         raise BadChannel
+    if not record.settings.history_api:
+        raise SwitchedOff("history_api")
     page = _page(request.parameters())
     state = await engine.logs.read(record.application_id, channel, page.range(page.since))
     is_same_epoch = page.since is None or page.since.epoch == state.mark.position.epoch

@@ -1,7 +1,7 @@
 """Who listens by HTTP, to which channels and from where on: what streams and long polls have in common.
 
-Who may: a Bearer key, or a query signed like any other call, which a customer's server makes for a browser. The query
-names the channels, so the signature is the authorisation for all of them.
+Who may: a Bearer key, a token in the query (`token`), or a query signed like any other call, which a customer's server
+makes for a browser. Such a query names the channels, so the signature is the authorisation for all of them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,16 @@ from typing import Any
 
 from apps.realtime import resuming, subscribing
 from apps.realtime.connection import Connection
-from apps.realtime.errors import BadChannel, BadRequest, BrokerUnavailable, ConnectionQuota
-from apps.realtime.http.callers import identify
+from apps.realtime.errors import (
+    BadChannel,
+    BadRequest,
+    BrokerUnavailable,
+    ConnectionQuota,
+    NotAuthentic,
+    SwitchedOff,
+    UnknownApplication,
+)
+from apps.realtime.http.callers import check_open, identify
 from apps.realtime.http.messages import Receive, Request
 from apps.realtime.link import CommandFailed, LinkLost
 from apps.realtime.peers import Frames
@@ -23,6 +31,9 @@ from apps.realtime.protocol.messages import BadMessage
 from apps.realtime.protocol.publications import Mark
 from apps.realtime.resuming import Wanted
 from apps.realtime.sessions import Session, admit
+from apps.realtime.tokens.claims import SUBSCRIBE, Claims, TokenRefused
+from apps.realtime.tokens.grants import Grants, grant_of
+from apps.tenants.queries import ApplicationRecord
 
 MAX_CHANNELS = 20
 _MAX_LAST_EVENT_ID = 8_192
@@ -47,13 +58,47 @@ async def admitted(plane: Plane, request: Request, application_id: str, frames: 
     """The session of a caller who may listen, to be entered at once. Raises HouseErrors, LinkLost, CommandFailed."""
     if plane.is_draining:
         raise BrokerUnavailable(retry_after=1)
-    record = await identify(plane.registry, request, application_id, scope="applications.read")
-    wishes_of(request)  # refused before it counts as a connection
+    wishes = wishes_of(request)  # refused before it counts as a connection
+    token = request.parameters().get("token")
+    if token is None:
+        claims = None
+        record = await identify(plane.registry, request, application_id, scope="applications.read")
+    else:
+        record, claims = await _by_token(plane, request, application_id, token, wishes)
+    _check_switches(record, wishes)
     engine = await plane.engine(record.region)
     why = await admit(engine, record, is_authorized=True)
     if why is not None:
         raise ConnectionQuota if why is closing.CONNECTION_QUOTA else BrokerUnavailable(retry_after=1)
-    return Session(engine, record, frames, client, is_authorized=True)
+    return Session(
+        engine, record, frames, client, is_authorized=True,
+        grants=Grants(grant_of(claims)) if claims is not None else None,
+    )  # fmt: skip
+
+
+async def _by_token(
+    plane: Plane, request: Request, application_id: str, token: str, wishes: Mapping[str, Wanted]
+) -> tuple[ApplicationRecord, Claims]:
+    """Public channels need any token of the application, others one that covers them."""
+    record = await plane.registry.application(application_id)
+    if record is None:
+        raise UnknownApplication
+    check_open(record, request)
+    try:
+        claims = await (await plane.engine(record.region)).tokens.read(record, token)
+    except TokenRefused as refused:
+        raise NotAuthentic(str(refused)) from None
+    if not all(claims.allows(SUBSCRIBE, name) for name in wishes if kind_of(name).needs_auth):
+        raise NotAuthentic("The token does not allow listening to all of these channels.")
+    return record, claims
+
+
+def _check_switches(record: ApplicationRecord, wishes: Mapping[str, Wanted]) -> None:
+    if not record.settings.http_streams:
+        raise SwitchedOff("http_streams")
+    for want in wishes.values():
+        if setting := resuming.switched_off(want, record.settings):
+            raise SwitchedOff(setting)
 
 
 async def listen(connection: Connection, wishes: Mapping[str, Wanted]) -> None:

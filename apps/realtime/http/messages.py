@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from django.conf import settings
 
 from apps.core.errors import Category, HouseError
 from apps.realtime.errors import AllowanceSpent, BadRequest, BodyTooLarge
@@ -42,6 +43,7 @@ class Request:
     query: bytes
     headers: dict[bytes, bytes]
     body: bytes
+    is_secure: bool = False
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
@@ -92,6 +94,13 @@ def error_reply(error: HouseError) -> Reply:
     return Reply(value, _STATUS[error.category], headers)
 
 
+def is_secure(scope: Scope) -> bool:
+    """Whether it came by TLS, to us or to a proxy that is ours."""
+    if scope.get("scheme") in ("https", "wss"):
+        return True
+    return settings.TRUSTED_HOPS > 0 and dict(scope["headers"]).get(b"x-forwarded-proto") == b"https"
+
+
 async def read_request(scope: Scope, receive: Receive) -> Request:
     """Raises BodyTooLarge before the whole of a huge body is in memory."""
     headers = dict(scope["headers"])
@@ -109,4 +118,5 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
         if not message.get("more_body", False):
             break
     path = scope.get("raw_path") or scope["path"].encode()
-    return Request(scope["method"], path.decode("latin-1"), scope.get("query_string", b""), headers, b"".join(chunks))
+    query, body = scope.get("query_string", b""), b"".join(chunks)
+    return Request(scope["method"], path.decode("latin-1"), query, headers, body, is_secure(scope))

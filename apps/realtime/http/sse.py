@@ -20,6 +20,7 @@ from apps.realtime.plane import Plane
 from apps.realtime.protocol.frames import payloads_of
 
 _CLOSE_TIMEOUT = 5.0
+_EXPIRING = "pusher:token_expiring"
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -58,6 +59,8 @@ class SseFrames:
 
     def _message(self, payload: bytes) -> bytes:
         fields = orjson.loads(payload)
+        if fields["event"] == _EXPIRING:
+            return b"data: " + payload + b"\n\n"
         if "channel" not in fields:
             return b":\n\n"  # a ping: a comment keeps the connection, and proxies, awake
         self._places.note(fields)

@@ -13,6 +13,7 @@ class Close:
     reason: str
 
 
+TLS_REQUIRED = Close(4000, "This application takes TLS connections only")
 NO_SUCH_APPLICATION = Close(4001, "Application does not exist or this key is not active")
 APPLICATION_DISABLED = Close(4003, "Application is disabled")
 CONNECTION_QUOTA = Close(4004, "Application is over its connection quota")
@@ -21,9 +22,11 @@ BAD_VERSION = Close(4006, "Malformed version")
 UNSUPPORTED_PROTOCOL = Close(4007, "Unsupported protocol version")
 NO_PROTOCOL = Close(4008, "No protocol version supplied")
 UNAUTHORISED = Close(4009, "Connection was not authorised in time")
+TOKEN_NOT_VALID = Close(4009, "The token is not valid")
 TERMINATED = Close(4009, "Connection was terminated by the application")
 OVER_CAPACITY = Close(4100, "Over capacity; come back in a moment")
 TOO_SLOW = Close(4100, "Connection reads too slowly; messages were dropped")
+TOKEN_EXPIRED = Close(4110, "The token has expired; come back with a new one")
 RECONNECT = Close(4200, "Reconnect now")
 MESSAGES_LOST = Close(4200, "Messages were lost; reconnect and load the current state")
 NO_PONG = Close(4201, "Pong was not received in time")
@@ -36,3 +39,4 @@ SIGN_IN_FAILED = 4009
 MALFORMED = 4310
 UNKNOWN_EVENT = 4311
 CLIENT_EVENT_REFUSED = 4312
+TOKEN_REFUSED = 4313
