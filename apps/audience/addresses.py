@@ -31,6 +31,8 @@ _USUAL = {
 }
 #: Those with installation ids; the others have tokens alone.
 _WITH_FID = {Platform.IOS, Platform.ANDROID}
+#: Tokens that Apple gives an app beside its ordinary one, each for a push type of its own.
+APPLE_KINDS = frozenset(AddressKind) - {AddressKind.TOKEN, AddressKind.FID, AddressKind.URL, AddressKind.MAILBOX}
 MAX_MAILBOX = 254
 
 
@@ -61,13 +63,19 @@ def read_device(given: DeviceIn) -> dict[str, str]:
     else:
         kinds, address = [AddressKind.TOKEN], _matching("address", given.address, _TOKEN)
         kinds += [AddressKind.FID] if platform in _WITH_FID else []
+        kinds += sorted(APPLE_KINDS) if (platform, provider) == (Platform.IOS, "apns") else []
+    kind = _one_of("address_kind", given.address_kind or kinds[0], kinds)
+    installation = _matching("installation_id", given.installation_id, _INSTALLATION)
+    if installation and kind in APPLE_KINDS:
+        # Such a token stands beside the ordinary one of the same installation and must not replace it.
+        installation = _matching("installation_id", f"{kind}:{installation}", _INSTALLATION)
     return {
         "platform": platform,
         "provider": provider,
         "address": address,
         "address_hash": hash_of(address),
-        "address_kind": _one_of("address_kind", given.address_kind or kinds[0], kinds),
-        "installation_id": _matching("installation_id", given.installation_id, _INSTALLATION),
+        "address_kind": kind,
+        "installation_id": installation,
         "environment": _one_of("environment", given.environment or Environment.PRODUCTION, Environment.values),
         "public_key": given.public_key.rstrip("=") if is_url else "",
         "auth_secret": given.auth_secret.rstrip("=") if is_url else "",

@@ -1,8 +1,9 @@
 """Content per language, compiled once and rendered per person. Pure: no database, no network, no clock.
 
-A content is `{language: {title, body, image_url, url, data, purpose}}`. Every text but the purpose is a Liquid template
-that sees `subscriber`, `campaign` and `variables`. A variable a person lacks is that person's error unless the author
-gave a default; nothing is ever sent half-filled.
+A content is `{language: {title, body, image_url, url, data, purpose, apns}}`. Every text but the purpose and what
+stands under `apns` (apps/providers/apns/kinds.py) is a Liquid template that sees `subscriber`, `campaign` and
+`variables`. A variable a person lacks is that person's error unless the author gave a default; nothing is ever sent
+half-filled.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from apps.messaging.languages import choose_language
 from apps.messaging.liquid import Unbounded, lenient_environment, strict_environment
 from apps.messaging.placeholders import Filler, filler_for
 from apps.messaging.variables import needed_attributes, place_of
+from apps.providers.apns.kinds import ALERT, OptionInvalid, check_options
 from apps.providers.base import Notification
 
 Content = Mapping[str, Mapping[str, Any]]
@@ -83,13 +85,19 @@ class _Variant:
     texts: tuple[_Text, ...]
     data: tuple[tuple[str, _Text | Any], ...]
     purpose: str
+    apns: Mapping[str, Any]
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it must have words: what Apple shows to nobody needs none."""
+        return bool(self.apns.get("push_type", ALERT) == ALERT)
 
     def render(self, variables: Mapping[str, Any]) -> Notification:
         started = perf_counter()
         notification = self._filled(variables)
         if perf_counter() - started > _TIME_LIMIT:
             self._refuse_if_slow(variables)
-        if not (notification.title or notification.body):
+        if self.speaks and not (notification.title or notification.body):
             raise RenderFailed(self.language, "body", "is empty")
         for field, address in (("url", notification.url), ("image_url", notification.image_url)):
             if address and _UNSAFE_SCHEME.match(address):
@@ -102,7 +110,7 @@ class _Variant:
             name: value.render(self.language, variables) if isinstance(value, _Text) else value
             for name, value in self.data
         }
-        return Notification(**shown, data=data, purpose=self.purpose)
+        return Notification(**shown, data=data, purpose=self.purpose, apns=self.apns)
 
     def _refuse_if_slow(self, variables: Mapping[str, Any]) -> None:
         """Once more, by this thread's own clock: the wall clock of a busy machine would refuse people at random.
@@ -166,7 +174,8 @@ def compile_content(content: Content) -> CompiledContent:
     variants = {language: _compile_variant(language, fields, faults) for language, fields in content.items()}
     if faults:
         raise TemplateInvalid(faults)
-    if any(not any(text.source.strip() for text in variant.texts[:2]) for variant in variants.values()):
+    speaking = [variant for variant in variants.values() if variant.speaks]
+    if any(not any(text.source.strip() for text in variant.texts[:2]) for variant in speaking):
         raise ContentMissing
     return CompiledContent(variants)
 
@@ -191,7 +200,20 @@ def _compile_variant(language: str, fields: Mapping[str, Any], faults: list[Faul
     purpose = str(fields.get("purpose") or "")
     if purpose not in PURPOSES:
         faults.append(Fault(language, "purpose", 1, 0, _("is neither marketing nor service")))
-    return _Variant(language, tuple(texts), values, purpose)
+    return _Variant(language, tuple(texts), values, purpose, _apns(language, fields.get("apns"), faults))
+
+
+def _apns(language: str, raw: Any, faults: list[Fault]) -> Mapping[str, Any]:
+    if raw is None:
+        return {}
+    if len(str(raw)) > _DATA_LIMIT:
+        raise ContentTooLarge(details={"field": f"content.{language}.apns", "limit": _DATA_LIMIT})
+    try:
+        check_options(raw)
+    except OptionInvalid as refused:
+        faults.append(Fault(language, refused.member, 1, 0, str(refused)))
+        return {}
+    return dict(raw)
 
 
 def _compile_text(language: str, field: str, source: str, faults: list[Fault]) -> _Text:

@@ -37,6 +37,7 @@ def targets_of(message: Message, made: Slice, needs: Needs) -> list[Target]:
         Target(at, device.id, _push_for(message, push, device, ttl, needs))
         for at, (delivery, push) in enumerate(zip(made.ready, made.pushes, strict=True))
         for device in devices.get(delivery.subscriber, ())[:MAX_DEVICES]
+        if push.notification.suits(device.address_kind)
     ]
 
 

@@ -35,12 +35,18 @@ class Scope(StrEnum):
     PROVIDER = "provider"
 
 
+#: Kinds of Apple's tokens that serve one push type alone. The ordinary token serves alerts and background pushes.
+APPLE_KINDS = frozenset(
+    {"voip", "pushtotalk", "complication", "location", "fileprovider", "liveactivity", "widgets", "controls", "mdm"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
     """What one recipient sees, rendered. data: extra members for the app; values are JSON.
 
     purpose: "marketing" or "service", for networks that treat them differently; empty: as its origin says (a campaign's
-    is marketing).
+    is marketing). apns: what Apple alone is told (apps/providers/apns/kinds.py).
     """
 
     title: str
@@ -49,15 +55,22 @@ class Notification:
     url: str = ""
     data: dict[str, Any] | None = None
     purpose: str = ""
+    apns: Mapping[str, Any] = field(default_factory=dict)
+
+    def suits(self, kind: str) -> bool:
+        """Whether it is meant for an address of this kind: a token of one push type is not for anything else."""
+        wanted = self.apns.get("push_type")
+        return kind == wanted if wanted in APPLE_KINDS else kind not in APPLE_KINDS
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where one installation is reached.
 
-    address: a token, an installation id or a URL; opaque, of any length. kind: which of them ("token", "fid", "url").
-    environment: APNs's, "production" or "sandbox". public_key, auth_secret: a Web Push subscription's, base64url.
-    sender_key: id of the credential the subscription was made with, where it is bound to one.
+    address: a token, an installation id or a URL; opaque, of any length. kind: which of them ("token", "fid", "url"),
+    or the push type that one of Apple's tokens is for. environment: APNs's, "production" or "sandbox". public_key,
+    auth_secret: a Web Push subscription's, base64url. sender_key: id of the credential the subscription was made with,
+    where it is bound to one.
     """
 
     address: str

@@ -109,6 +109,23 @@ def test_every_device_gets_a_push_of_its_own(
     assert {push.recipient for push in phones.pushes} == set(people[:2])
 
 
+def test_a_token_of_one_push_type_is_reached_by_nothing_else(
+    phones: type[Phones], sent: Callable[..., list[tuple[str, str]]], application: Application, people: list[str]
+) -> None:
+    with tenant_scope(application.tenant):
+        for kind in ("token", "liveactivity"):
+            register_device(
+                tenant=application.tenant, application=application, external_id=people[2],
+                device=DeviceIn("ios", f"{kind}-2", address_kind=kind, installation_id="phone-2"),
+            )  # fmt: skip
+    activity = {"push_type": "liveactivity", "aps": {"event": "update", "content-state": {"left": 4}}}
+    assert sent(content={"en": {"apns": activity}}, external_ids=people[2:]) == [("accepted", "")]
+    assert [push.endpoint.address for push in phones.pushes if push.endpoint] == ["liveactivity-2"]
+    phones.pushes.clear()
+    sent(external_ids=people[2:])
+    assert [push.endpoint.address for push in phones.pushes if push.endpoint] == ["token-2"]
+
+
 def test_who_has_no_device_gets_it_by_the_next_route(
     phones: type[Phones], sent: Callable[..., list[tuple[str, str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,3 +127,17 @@ def test_needed_attributes_leave_out_those_with_a_default_or_a_condition() -> No
 )
 def test_the_language_falls_back_step_by_step(wanted: str, default: str, offered: list[str], chosen: str) -> None:
     assert choose_language(wanted, default, offered) == chosen
+
+
+def test_what_apple_alone_is_told_is_checked_with_the_words() -> None:
+    with pytest.raises(TemplateInvalid) as refused:
+        compile_content({"en": {"title": "Hi", "apns": {"push_type": "background", "priority": 10}}})
+    [fault] = refused.value.faults
+    assert (fault.language, fault.field) == ("en", "apns.priority")
+
+
+def test_only_what_apple_shows_to_nobody_may_be_without_words() -> None:
+    silent = compile_content({"en": {"apns": {"push_type": "background"}}})
+    assert silent.render("en", {}).apns == {"push_type": "background"}
+    with pytest.raises(ContentMissing):
+        compile_content({"en": {"apns": {"priority": 5}}})

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.test import override_settings
 
 from apps.providers.apns.provider import ApnsProvider
-from apps.providers.base import Credential, Endpoint, Notification, Outcome, Result, Scope, Sender
+from apps.providers.base import APPLE_KINDS, Credential, Endpoint, Notification, Outcome, Result, Scope, Sender
 from apps.providers.counterparts.apns import AppleService
 from apps.providers.counterparts.authority import Authority
 from apps.providers.counterparts.faults import Cut, GoAway, Refuse, Say
@@ -80,6 +80,14 @@ def test_a_push_arrives_with_everything_apple_wants(provider: ApnsProvider, appl
     )  # fmt: skip
     expires = int(headers["apns-expiration"]) - SENT_AT.timestamp()
     assert 600 <= expires < 660
+
+
+def test_every_kind_of_token_is_pushed_to_as_apple_wants(provider: ApnsProvider, apple: AppleService) -> None:
+    kinds = sorted(APPLE_KINDS)
+    shown = Notification("Hello", "", data={"mdm": "MAGIC"})
+    pushes = [make_push(at, Endpoint(f"a{at}", kind), notification=shown) for at, kind in enumerate(kinds)]
+    assert _words(provider.send(pushes)) == [ACCEPTED] * len(kinds)
+    assert sorted(taken.headers["apns-push-type"] for taken in apple.taken) == kinds
 
 
 def test_a_repeat_replaces_what_the_phone_shows(provider: ApnsProvider, apple: AppleService) -> None:

@@ -34,6 +34,10 @@ class VariantBody(BodySerializer):
         choices=PURPOSES, required=False,
         help_text="For phone makers in China, who ask. Without it campaigns are marketing, the rest service.",
     )  # fmt: skip
+    apns = serializers.DictField(
+        child=serializers.JSONField(), required=False,
+        help_text='For Apple alone: `{"push_type": "liveactivity", "priority": 5, "aps": {…}}`, each part optional.',
+    )  # fmt: skip
 
 
 def content_field(**options: Any) -> serializers.DictField:

@@ -32,6 +32,16 @@ class AddressKind(models.TextChoices):
     FID = "fid"
     URL = "url"
     MAILBOX = "mailbox"
+    #: Apple's tokens that are for one push type alone.
+    VOIP = "voip"
+    PUSHTOTALK = "pushtotalk"
+    COMPLICATION = "complication"
+    LOCATION = "location"
+    FILEPROVIDER = "fileprovider"
+    LIVEACTIVITY = "liveactivity"
+    WIDGETS = "widgets"
+    CONTROLS = "controls"
+    MDM = "mdm"
 
 
 class Environment(models.TextChoices):
@@ -63,7 +73,7 @@ class Device(PublicIdModel, TenantOwned, TimestampedModel):
     provider = models.CharField(max_length=16)
     address = models.TextField()
     address_hash = models.CharField(max_length=64, editable=False)
-    address_kind = models.CharField(max_length=8, choices=AddressKind.choices)
+    address_kind = models.CharField(max_length=16, choices=AddressKind.choices)
     installation_id = models.CharField(max_length=128, blank=True, default="")
     environment = models.CharField(max_length=10, choices=Environment.choices, default=Environment.PRODUCTION)
     public_key = models.CharField(max_length=100, blank=True, default="")

@@ -14,6 +14,11 @@ from jwcrypto.jwk import JWK
 from apps.providers.counterparts.server import Incoming, Outgoing
 from apps.providers.counterparts.tokens import claims_of, header_of
 
+_SUFFIXES = {
+    "alert": "", "background": "", "mdm": "", "voip": ".voip", "pushtotalk": ".voip-ptt",
+    "complication": ".complication", "location": ".location-query", "fileprovider": ".pushkit.fileprovider",
+    "liveactivity": ".push-type.liveactivity", "widgets": ".push-type.widgets", "controls": ".push-type.controls",
+}  # fmt: skip
 _MAX_PAYLOAD = 4_096
 _OLDEST, _SOONEST = 3_600, 1_200
 
@@ -76,14 +81,15 @@ class AppleService:
 
     def _refuse_request(self, incoming: Incoming, id: str) -> tuple[int, str, dict[str, int]] | None:
         headers = incoming.headers
-        background = headers.get("apns-push-type") == "background"
+        kind = headers.get("apns-push-type", "")
         reasons = {
             "BadPath": not incoming.path.startswith("/3/device/"),
             "MethodNotAllowed": incoming.method != "POST",
             "MissingTopic": not headers.get("apns-topic"),
-            "TopicDisallowed": headers.get("apns-topic") not in self.topics,
-            "InvalidPushType": headers.get("apns-push-type") not in {"alert", "background"},
-            "BadPriority": headers.get("apns-priority") not in ({"5"} if background else {"1", "5", "10"}),
+            "InvalidPushType": kind not in _SUFFIXES,
+            "TopicDisallowed": headers.get("apns-topic")
+            not in {topic + _SUFFIXES.get(kind, "") for topic in self.topics},
+            "BadPriority": headers.get("apns-priority") not in ({"5"} if kind == "background" else {"1", "5", "10"}),
             "BadExpirationDate": not headers.get("apns-expiration", "0").isdecimal(),
             "BadCollapseId": len(headers.get("apns-collapse-id", "").encode()) > 64,
             "BadMessageId": not _is_uuid(id),
@@ -93,7 +99,8 @@ class AppleService:
         for reason, holds in reasons.items():
             if holds:
                 return statuses.get(reason, 400), reason, {}
-        return (413, "PayloadTooLarge", {}) if len(incoming.body) > _MAX_PAYLOAD else None
+        most = 5_120 if kind == "voip" else _MAX_PAYLOAD
+        return (413, "PayloadTooLarge", {}) if len(incoming.body) > most else None
 
     def _refuse_device(self, incoming: Incoming) -> tuple[int, str, dict[str, int]] | None:
         token = _token_of(incoming)
