@@ -16,8 +16,9 @@ import django
 
 django.setup()
 
-from apps.billing.queries import Grain, standing_of, usage_report  # noqa: E402  # needs the settings
+from apps.billing.queries import standing_of  # noqa: E402  # needs the settings
 from apps.billing.records import UsageRecordIn  # noqa: E402
+from apps.billing.reports import Grain, usage_report  # noqa: E402
 from apps.billing.services import record_usage  # noqa: E402
 from apps.billing.services.bills import reckon_running  # noqa: E402
 from apps.core import clock  # noqa: E402

@@ -13,18 +13,22 @@ from apps.core.errors import Category, HouseError
 
 
 class QuotaExceeded(HouseError):
-    """The period's hard limit of a meter would be passed. Nothing was changed. room: units that still fit."""
+    """The period's hard limit of a meter would be passed. Nothing was changed. room: units of it that still fit.
+
+    application: decimal id, when it is this application's own limit and not the tenant's.
+    """
 
     category = Category.LIMITED
     code = "quota_exceeded"
     default_message = _("The limit of this billing period is reached.")
 
-    def __init__(self, *, meter: str, limit: int, used: int, resets_at: datetime) -> None:
+    def __init__(self, *, meter: str, limit: int, used: int, resets_at: datetime, application: str = "") -> None:
+        scope = {"scope": "application", "application": application} if application else {"scope": "tenant"}
         super().__init__(
-            details={"meter": meter, "limit": limit, "used": used, "resets_at": resets_at.isoformat()},
+            details={"meter": meter, "limit": limit, "used": used, "resets_at": resets_at.isoformat(), **scope},
             retry_after=max(1.0, (resets_at - clock.now()).total_seconds()),
         )
-        self.room = max(0, limit - used)
+        self.meter, self.room = meter, max(0, limit - used)
 
 
 class SpendCapReached(HouseError):
@@ -46,7 +50,7 @@ class SpendCapReached(HouseError):
                 "resets_at": resets_at.isoformat(),
             },
         )
-        self.room = room
+        self.meter, self.room = meter, room
 
 
 class UnknownPlan(HouseError):

@@ -1,48 +1,17 @@
-"""What was used and what is left: the reads that the usage page, its CSV and the REST API share."""
+"""What is left and what it costs so far: the reads that the usage page and the REST API share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
-from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.db import connection
-
-from apps.billing.errors import BadRange
-from apps.billing.meters import APART, METERS, Aggregation, Meter
-from apps.billing.models import BillingPeriod, Quota, UsageAlert
-from apps.billing.periods import start_of_day
+from apps.billing.meters import Meter
+from apps.billing.models import SPENDING, BillingPeriod, Quota, UsageAlert
+from apps.billing.money import add, posted
 from apps.billing.pricing import Charge
 from apps.billing.rating import Rating, rate
 from apps.billing.services.own_meters import meters_of
-from apps.billing.services.periods import current_period
+from apps.billing.services.periods import current_period, periods_of_cycle, subscription_of, used_in
 from apps.tenants.models import Tenant
-
-_HOUR = timedelta(hours=1)
-LONGEST = timedelta(days=400)
-LONGEST_BY_HOUR = timedelta(days=31, hours=1)
-
-
-class Grain(StrEnum):
-    """Into how long pieces a range of time is cut."""
-
-    WHOLE = "whole"
-    DAY = "day"
-    HOUR = "hour"
-
-
-@dataclass(frozen=True, slots=True)
-class UsageFigure:
-    """One number of a report. at: where its day or hour starts (UTC). application_id: row number, None when not asked
-    for, 0 for what belongs to no application."""
-
-    meter: str
-    at: datetime
-    application_id: int | None
-    quantity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +40,27 @@ class MeterStanding:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The running period: what is used, what is left, and what it costs so far."""
+    """The running period: what is used, what is left, and what it costs so far.
+
+    earlier: what the parts of the cycle cost that lie before a change of plan. cap: the most that usage may cost in a
+    cycle, in minor units, None for none; cap_alert: the highest threshold of it that was warned of.
+    """
 
     period: BillingPeriod
     meters: tuple[MeterStanding, ...]
     rating: Rating
+    earlier: tuple[Rating, ...]
+    cap: int | None
+    cap_alert: int | None
+
+    @property
+    def cost(self) -> int:
+        """Of the whole cycle, in minor units: rounded once, as its invoice is."""
+        return posted(add(rating.precise for rating in (*self.earlier, self.rating)), self.rating.currency)
+
+    @property
+    def earlier_cost(self) -> int:
+        return posted(add(rating.precise for rating in self.earlier), self.rating.currency)
 
 
 def standing_of(*, tenant: Tenant) -> Standing:
@@ -83,9 +68,7 @@ def standing_of(*, tenant: Tenant) -> Standing:
     period = current_period(tenant=tenant)
     terms = period.terms
     quotas = {quota.meter: quota for quota in Quota.objects.of(tenant).filter(period=period)}
-    raised: dict[str, list[int]] = {}
-    for alert in UsageAlert.objects.of(tenant).filter(period=period).order_by("threshold"):
-        raised.setdefault(alert.meter, []).append(alert.threshold)
+    raised = _raised_in(period, tenant)
     meters = tuple(
         MeterStanding(
             meter=meter,
@@ -99,115 +82,26 @@ def standing_of(*, tenant: Tenant) -> Standing:
         for name, meter in meters_of(tenant=tenant).items()
         if name in quotas
     )
-    return Standing(period, meters, rate(terms, {standing.meter.name: standing.used for standing in meters}))
+    cycle = periods_of_cycle(tenant=tenant, starts_at=period.cycle.starts_at)
+    return Standing(
+        period=period,
+        meters=meters,
+        rating=rate(terms, {standing.meter.name: standing.used for standing in meters}),
+        earlier=_earlier(tenant, cycle, period),
+        cap=subscription_of(tenant=tenant).spend_cap,
+        cap_alert=max(_raised_in(cycle[0], tenant).get(SPENDING, []), default=None),
+    )
 
 
-#: Buckets are told by their starts; hours that a bound cuts (zones off the hour, odd ranges) come from raw records.
-_REPORT = """
-WITH piece AS (
-    SELECT meter, hour AS at, application_id, total, peak FROM usage_rollup
-    WHERE tenant_id = %(tenant)s AND meter = ANY(%(meters)s) AND hour >= %(first_hour)s AND hour < %(end)s
-      AND hour <> ALL(%(cut_hours)s)
-    UNION ALL
-    SELECT meter, occurred_at, application_id, quantity, quantity FROM usage_event
-    WHERE tenant_id = %(tenant)s AND meter = ANY(%(meters)s) AND occurred_at >= %(start)s AND occurred_at < %(end)s
-      AND date_trunc('hour', occurred_at, 'UTC') = ANY(%(cut_hours)s)
-)
-SELECT meter, width_bucket(at, %(starts)s::timestamptz[]) AS bucket,
-       CASE WHEN %(by_application)s THEN application_id END AS application, sum(total)::bigint, max(peak)
-FROM piece WHERE %(application)s::bigint IS NULL OR application_id = %(application)s
-GROUP BY 1, 2, 3 ORDER BY 2, 1, 3
-"""
+def _raised_in(period: BillingPeriod, tenant: Tenant) -> dict[str, list[int]]:
+    """Meter -> thresholds of the tenant's own limits that were warned of."""
+    raised: dict[str, list[int]] = {}
+    for alert in UsageAlert.objects.of(tenant).filter(period=period, application_id=0).order_by("threshold"):
+        raised.setdefault(alert.meter, []).append(alert.threshold)
+    return raised
 
 
-#: Different subjects and newest quantities cannot be added up by the hour, so they are read from the raw records.
-_REPORT_APART = """
-SELECT meter, width_bucket(occurred_at, %(starts)s::timestamptz[]) AS bucket,
-       CASE WHEN %(by_application)s THEN application_id END AS application, count(DISTINCT subject),
-       (array_agg(quantity ORDER BY occurred_at DESC, source_key DESC))[1]
-FROM usage_event
-WHERE tenant_id = %(tenant)s AND meter = ANY(%(apart)s) AND occurred_at >= %(start)s AND occurred_at < %(end)s
-  AND (%(application)s::bigint IS NULL OR application_id = %(application)s)
-GROUP BY 1, 2, 3 ORDER BY 2, 1, 3
-"""
-
-
-def usage_report(
-    *,
-    tenant: Tenant,
-    start: datetime,
-    end: datetime,
-    grain: Grain = Grain.DAY,
-    meters: Mapping[str, Meter] = METERS,
-    application_id: int | None = None,
-    by_application: bool = False,
-) -> list[UsageFigure]:
-    """Figures of `[start, end)` by time, meter and application; pieces without usage are left out.
-
-    Days are those of the tenant's zone, hours those of UTC. meters: by name, some of `meters_of`. application_id: only
-    this application (row number).
-    Raises BadRange.
-    """
-    starts = _starts(start, end, grain, ZoneInfo(tenant.timezone))
-    bounds = [*starts, end]
-    apart = [name for name, meter in meters.items() if meter.aggregation in APART]
-    arguments: dict[str, Any] = {
-        "tenant": tenant.pk,
-        "meters": [name for name in meters if name not in apart],
-        "apart": apart,
-        "start": start,
-        "end": end,
-        "first_hour": _hour_of(start),
-        "starts": starts,
-        "cut_hours": sorted({_hour_of(bound) for bound in bounds if bound != _hour_of(bound)}),
-        "application": application_id,
-        "by_application": by_application,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_REPORT, arguments)
-        rows = cursor.fetchall()
-        if apart:
-            cursor.execute(_REPORT_APART, arguments)
-            rows = sorted([*rows, *cursor.fetchall()], key=lambda row: row[1])
-    return [
-        UsageFigure(name, starts[bucket - 1], application, _quantity(meters[name], added, single))
-        for name, bucket, application, added, single in rows
-    ]
-
-
-def _quantity(meter: Meter, added: int, single: int) -> int:
-    """added: the sum, or how many different. single: the largest, or the newest."""
-    return single if meter.aggregation in {Aggregation.MAX, Aggregation.LATEST} else added
-
-
-def _hour_of(instant: datetime) -> datetime:
-    return instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def _starts(start: datetime, end: datetime, grain: Grain, zone: ZoneInfo) -> list[datetime]:
-    """Where each piece of the range begins; the first piece begins with the range."""
-    longest = LONGEST_BY_HOUR if grain is Grain.HOUR else LONGEST
-    if end <= start:
-        raise BadRange(fields={"to": [BadRange.ends_early]})
-    if end - start > longest:
-        raise BadRange(fields={"from": [BadRange.too_long % {"days": longest.days}]})
-    if grain is Grain.WHOLE:
-        return [start]
-    starts = [start]
-    while (following := _next_start(starts[-1], grain, zone)) < end:
-        starts.append(following)
-    return starts
-
-
-def _next_start(instant: datetime, grain: Grain, zone: ZoneInfo) -> datetime:
-    if grain is Grain.HOUR:
-        return _hour_of(instant) + _HOUR
-    day = instant.astimezone(zone).date()
-    while (following := start_of_day(day, zone)) <= instant:  # a zone may skip a whole day
-        day += timedelta(days=1)
-    return following
-
-
-def span_of_days(first: date, last: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """From the start of the first to the end of the last day, both included, as instants."""
-    return start_of_day(first, zone), start_of_day(last + timedelta(days=1), zone)
+def _earlier(tenant: Tenant, cycle: list[BillingPeriod], running: BillingPeriod) -> tuple[Rating, ...]:
+    before = [period for period in cycle if period.starts_at < running.starts_at]
+    used = used_in(tenant=tenant, periods=before)
+    return tuple(rate(period.terms, used[period.pk]) for period in before)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from apps.billing.money import scale_of
 from apps.billing.pricing import Charge, Model, Terms
 from apps.billing.rating import amount_of
 
@@ -18,12 +17,11 @@ def spent(terms: Terms, quantities: Mapping[str, int]) -> Fraction:
     return sum((amount_of(charge, quantities.get(charge.meter, 0)) for charge in terms.charges), Fraction(0))
 
 
-def affordable(terms: Terms, quantities: Mapping[str, int], meter: str, *, cap: int, most: int) -> int:
-    """How many more units of a meter the cap (minor units) allows, at most `most`; 0 when it is reached.
+def affordable(terms: Terms, quantities: Mapping[str, int], meter: str, *, limit: Fraction, most: int) -> int:
+    """How many more units of a meter this price allows, at most `most`; 0 when it is reached.
 
     A volume price may fall when its next tier begins. What lies behind a quantity that is too dear is not offered.
     """
-    limit = Fraction(cap, scale_of(terms.currency))
     used = quantities.get(meter, 0)
 
     def is_within(more: int) -> bool:

@@ -15,7 +15,9 @@ from apps.billing.services.credits import expire_credits
 from apps.billing.services.dunning import take_dunning_steps
 from apps.billing.services.ingest import ingest
 from apps.billing.services.month_end import bill_some, rings_needed
+from apps.billing.services.reservations import sweep_reservations
 from apps.billing.services.retention import drop_old_months, prune_keys, sweep_sources
+from apps.billing.services.watching import watch_caps_and_applications
 
 #: Seconds from one tick of the month end to the next.
 _NEXT_TICK = 15.0
@@ -37,9 +39,11 @@ def take_calls(**_unknown: object) -> None:
 
 @shared_task(name="billing.watch")
 def watch(**_unknown: object) -> None:
-    """Allowances that are due, alerts that are due."""
+    """Allowances that are due, alerts that are due, promises nobody came back for."""
     settle_due_allowances()
     raise_alerts()
+    watch_caps_and_applications()
+    sweep_reservations()
 
 
 @shared_task(name="billing.month_end")

@@ -15,10 +15,9 @@ from time import monotonic
 
 from django.conf import settings
 
-from apps.billing.errors import QuotaExceeded, SpendCapReached
 from apps.billing.meters import CAMPAIGN_SENDS, PUSH_ACCEPTED
 from apps.billing.records import UsageRecordIn
-from apps.billing.services import record_usage, release_sends, reserve_sends
+from apps.billing.services import record_usage, release
 from apps.core import clock
 from apps.messaging import ledger
 from apps.messaging.claiming import claim_chunk
@@ -26,6 +25,7 @@ from apps.messaging.fusing import blow_if_needed, note_slice
 from apps.messaging.gates import permit_for
 from apps.messaging.ledger import Claim, LeaseLost
 from apps.messaging.models import Delivery, Message
+from apps.messaging.places import holder_of, reserve_slice
 from apps.messaging.proving import accept_proven
 from apps.messaging.queries import people_with_receipts
 from apps.messaging.rechecking import Checked, recheck, take_places
@@ -71,7 +71,7 @@ def _settle_abandoned(claim: Claim, message: Message) -> None:
     in_flight = list(rows.values_list("pk", flat=True))
     accept_proven(claim.tenant_id, in_flight, before=DeliveryState.ATTEMPTED)
     ledger.settle_abandoned(claim, UnknownPolicy(message.unknown_policy))
-    release_sends(tenant=message.tenant, quantity=len(in_flight))
+    release(tenant=message.tenant, holder=holder_of(claim))
 
 
 @lru_cache(maxsize=64)
@@ -137,7 +137,7 @@ class _Chunk:
             if self.message.throttle is not None and made.ready and not self._throttle(made):
                 return None
             made.refuse_people(self._answered(made), Reason.ANSWERED)
-            self._reserve(made)
+            reserve_slice(self.message, self.claim, made)
             for reason, ids in made.refused.items():
                 ledger.settle(self.claim, ids, state="suppressed", reason=reason, before=("planned",))
                 ledger.hold(self.claim, suppressed=len(ids))
@@ -166,17 +166,6 @@ class _Chunk:
         """Of the chunk or the message, whichever is earlier."""
         known = [moment for moment in (self.claim.expires_at, self.message.expires_at) if moment is not None]
         return min(known, default=None)
-
-    def _reserve(self, made: Slice) -> None:
-        """Takes the sends out of what the tenant may still send; who does not fit is refused."""
-        if not made.ready:
-            return
-        try:
-            reserve_sends(tenant=self.message.tenant, quantity=len(made.ready))
-        except (QuotaExceeded, SpendCapReached) as error:
-            made.refuse_beyond(error.room)
-            if made.ready:
-                reserve_sends(tenant=self.message.tenant, quantity=len(made.ready))
 
     def _is_stopped(self, until: float) -> bool:
         """Pause, cancel and expiry are looked at before every slice, so they act within one."""
@@ -209,7 +198,7 @@ class _Chunk:
         """Answers whether anything in it speaks for the fuse."""
         at_least_once = self.message.unknown_policy == UnknownPolicy.AT_LEAST_ONCE
         verdict = judge(made.ready, called.outcomes, at_least_once=at_least_once)
-        release_sends(tenant=self.message.tenant, quantity=len(made.ready))
+        release(tenant=self.message.tenant, holder=holder_of(self.claim))
         ledger.hold(
             self.claim,
             accepted=verdict.count(DeliveryState.ACCEPTED),

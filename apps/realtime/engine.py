@@ -225,7 +225,8 @@ class Engine:
         if application.record.suspended:
             return False
         try:
-            await self.allowances.take(application.record.tenant_id, count)
+            record = application.record
+            await self.allowances.take(record.tenant_id, record.application_id, count)
         except (AllowanceSpent, AllowanceUnavailable):
             return False
         return True

@@ -108,8 +108,14 @@ def connections(tenant_id: int, application_id: str = "") -> str:
     return f"rt:conns:{{{tenant_id}}}:{application_id or 'tenant'}"
 
 
-def message_allowance(tenant_id: int) -> str:
-    return f"rt:allow:{{{tenant_id}}}:messages"
+def message_allowance(tenant_id: int, application_id: str = "") -> str:
+    """Of a tenant, or of one of its applications that has a limit of its own."""
+    return f"rt:allow:{{{tenant_id}}}:messages" + (f":{application_id}" if application_id else "")
+
+
+def message_allowances(tenant_id: int, application_id: str) -> list[str]:
+    """What a publication of the application is taken from."""
+    return [message_allowance(tenant_id), message_allowance(tenant_id, application_id)]
 
 
 def connection_allowance(tenant_id: int) -> str:

@@ -61,7 +61,7 @@ def publish(
     )
     client = valkey.connect(region)
     try:
-        _take(client, tenant_id, len(checked.channels))
+        _take(client, tenant_id, application_id, len(checked.channels))
         done = [_publish(client, application_id, limits, checked, name, idempotency_key) for name in checked.channels]
         _record_usage(
             client, tenant_id, application_id, sum(not each.repeated for each in done), stored_count(done, limits)
@@ -87,8 +87,8 @@ def _publish(
     return published(channel, publication_id, scripts.run_sync(client, "publish", call.keys, *call.arguments))
 
 
-def _take(client: Redis, tenant_id: int, wanted: int) -> None:
-    taken = int(scripts.run_sync(client, "take", [keys.message_allowance(tenant_id)], wanted))
+def _take(client: Redis, tenant_id: int, application_id: str, wanted: int) -> None:
+    taken = int(scripts.run_sync(client, "take", keys.message_allowances(tenant_id, application_id), wanted))
     if taken < 0:
         client.sadd(keys.ALLOWANCE_ASKS, tenant_id)
         if not _grace.spend(tenant_id, wanted):
@@ -96,7 +96,7 @@ def _take(client: Redis, tenant_id: int, wanted: int) -> None:
         return
     _grace.restore(tenant_id)
     if taken < wanted:
-        scripts.run_sync(client, "give_back", [keys.message_allowance(tenant_id)], taken)
+        scripts.run_sync(client, "give_back", keys.message_allowances(tenant_id, application_id), taken)
         raise AllowanceSpent
 
 

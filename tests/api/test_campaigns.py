@@ -10,7 +10,7 @@ import time_machine
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
-from apps.billing.services import reserve_sends, set_plan
+from apps.billing.services import reserve, set_plan
 from apps.campaigns import planning
 from apps.campaigns.services.running import finish_ended_campaigns, start_due_campaigns
 from apps.core import clock
@@ -149,7 +149,7 @@ def test_the_price_is_shown_before_sending_and_a_campaign_beyond_the_cap_is_refu
     with time_machine.travel(begin, tick=False), tenant_scope(tenant):
         set_plan(tenant=tenant, code="pay-as-you-go")  # from the start of the cycle, so that all is included
     with tenant_scope(tenant):
-        reserve_sends(tenant=tenant, quantity=100_000)  # what is included
+        reserve(tenant=tenant, holder="chunk:1", wanted={"campaign.sends": 100_000})  # what is included
     one = draft(api)
     price = {"currency": "EUR", "amount": "0.00", "spent": "0.00", "cap": None, "fits": True}
     assert api.post(f"{one}/simulate").json()["price"] == price

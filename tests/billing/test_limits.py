@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from apps.billing.errors import BadLimit, QuotaExceeded, SpendCapReached
 from apps.billing.models import Quota, UsageAlert
 from apps.billing.pricing import Charge, Model, Terms, Tier
-from apps.billing.services import record_usage, require_allowance, reserve_sends, set_plan
+from apps.billing.services import record_usage, require_allowance, reserve, set_plan
 from apps.billing.services.alerts import raise_alerts
 from apps.billing.services.allowances import settle_allowance, settle_due_allowances
 from apps.billing.services.caps import quote_sends
@@ -98,13 +98,13 @@ def quota_or_none(tenant: Tenant) -> Any:
 def test_sends_are_reserved_up_to_the_cap_and_not_one_further(payer: Tenant) -> None:
     limit(payer, cap=100)  # 1.00 EUR: 20,000 paid sends
     with tenant_scope(payer):
-        reserve_sends(tenant=payer, quantity=119_000)
+        reserve(tenant=payer, holder="chunk:1", wanted={SENDS: 119_000})
         with pytest.raises(SpendCapReached) as refused:
-            reserve_sends(tenant=payer, quantity=1_001)
+            reserve(tenant=payer, holder="chunk:1", wanted={SENDS: 1_001})
         assert (refused.value.room, refused.value.details["used"]) == (1_000, "0.95")
-        reserve_sends(tenant=payer, quantity=1_000)
+        reserve(tenant=payer, holder="chunk:1", wanted={SENDS: 1_000})
         with pytest.raises(SpendCapReached):
-            reserve_sends(tenant=payer, quantity=1)
+            reserve(tenant=payer, holder="chunk:1", wanted={SENDS: 1})
 
 
 def test_the_cap_takes_the_allowance_of_publications_away(
@@ -130,7 +130,7 @@ def test_the_cap_takes_the_allowance_of_publications_away(
 
 def test_a_quote_is_what_the_sends_add_to_the_bill(payer: Tenant) -> None:
     with tenant_scope(payer):
-        reserve_sends(tenant=payer, quantity=90_000)
+        reserve(tenant=payer, holder="chunk:1", wanted={SENDS: 90_000})
         quote = quote_sends(tenant=payer, quantity=30_000)
         assert (quote.amount, quote.spent_amount, quote.cap_amount, quote.fits) == ("1.00", "0.00", None, True)
     limit(payer, cap=99)
@@ -164,7 +164,7 @@ _MODELS = [
 @given(st.sampled_from(_MODELS), st.integers(0, 60), st.integers(0, 400), st.integers(0, 80))
 def test_what_is_affordable_never_passes_the_cap_on_the_way(charge: Charge, used: int, cap: int, most: int) -> None:
     terms = Terms("EUR", (charge,))
-    room = affordable(terms, {SENDS: used}, SENDS, cap=cap, most=most)
+    room = affordable(terms, {SENDS: used}, SENDS, limit=Fraction(cap, 100), most=most)
     costs = [spent(terms, {SENDS: used + more}) for more in range(room + 1)]
     if room:
         assert max(costs) <= Fraction(cap, 100)

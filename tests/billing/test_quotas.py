@@ -15,9 +15,9 @@ from apps.billing.models import BillingPeriod, PlanVersion, Quota
 from apps.billing.services import (
     current_period,
     record_usage,
-    release_sends,
+    release,
     require_allowance,
-    reserve_sends,
+    reserve,
     set_plan,
     subscription_of,
 )
@@ -55,21 +55,21 @@ def test_a_new_tenant_has_the_free_plan_by_the_calendar_month(tenant: Tenant) ->
 
 def test_a_reservation_takes_all_or_nothing(limited: Tenant) -> None:
     with tenant_scope(limited):
-        reserve_sends(tenant=limited, quantity=7)
+        reserve(tenant=limited, holder="chunk:1", wanted={SENDS: 7})
         with pytest.raises(QuotaExceeded) as refused:
-            reserve_sends(tenant=limited, quantity=4)
+            reserve(tenant=limited, holder="chunk:1", wanted={SENDS: 4})
         assert refused.value.details["limit"] == 10
         assert refused.value.details["used"] == 7
         assert refused.value.details["meter"] == SENDS
-        reserve_sends(tenant=limited, quantity=3)
+        reserve(tenant=limited, holder="chunk:1", wanted={SENDS: 3})
     assert quota(limited) == (0, 10)
 
 
 def test_recorded_and_released_sends_leave_just_what_was_accepted(limited: Tenant, record: RecordMaker) -> None:
     with tenant_scope(limited):
-        reserve_sends(tenant=limited, quantity=7)
+        reserve(tenant=limited, holder="chunk:1", wanted={SENDS: 7})
         record_usage([record("cmp:1", 5, meter=SENDS)], tenant=limited)
-        release_sends(tenant=limited, quantity=7)
+        release(tenant=limited, holder="chunk:1")
     assert quota(limited) == (5, 0)
 
 
@@ -105,11 +105,11 @@ def test_a_new_period_starts_from_zero_and_an_event_on_the_boundary_belongs_to_i
     with time_machine.travel(datetime(2026, 5, 20, tzinfo=UTC), tick=False), tenant_scope(limited):
         record_usage([record("a", 10, meter=SENDS)], tenant=limited)
         with pytest.raises(QuotaExceeded) as refused:
-            reserve_sends(tenant=limited, quantity=1)
+            reserve(tenant=limited, holder="chunk:1", wanted={SENDS: 1})
         assert refused.value.details["resets_at"] == "2026-06-01T00:00:00+00:00"
     with time_machine.travel(datetime(2026, 6, 1, tzinfo=UTC), tick=False):
         with tenant_scope(limited):
-            reserve_sends(tenant=limited, quantity=10)
+            reserve(tenant=limited, holder="chunk:1", wanted={SENDS: 10})
             boundary = record("b", 1, meter=SENDS)
             before = record("c", 2, meter=SENDS, occurred_at=datetime(2026, 5, 31, 23, 59, 59, tzinfo=UTC))
             record_usage([boundary, before], tenant=limited)
@@ -147,12 +147,12 @@ def test_two_periods_of_a_tenant_cannot_overlap_and_a_neighbour_is_not_in_the_wa
 
 def test_a_lowered_limit_blocks_at_once_and_a_raised_one_lets_through(limited: Tenant) -> None:
     with tenant_scope(limited):
-        reserve_sends(tenant=limited, quantity=8)
+        reserve(tenant=limited, holder="chunk:1", wanted={SENDS: 8})
         set_plan(tenant=limited, limits={SENDS: 4})
         with pytest.raises(QuotaExceeded):
-            reserve_sends(tenant=limited, quantity=1)
+            reserve(tenant=limited, holder="chunk:1", wanted={SENDS: 1})
         set_plan(tenant=limited, code="pay-as-you-go", limits={SENDS: None})
-        reserve_sends(tenant=limited, quantity=1_000_000)
+        reserve(tenant=limited, holder="chunk:1", wanted={SENDS: 1_000_000})
 
 
 def test_a_plan_or_a_limit_that_does_not_exist_is_refused(tenant: Tenant) -> None:
@@ -182,20 +182,20 @@ def test_fifty_reservers_at_once_never_pass_the_cap(tenant: Tenant) -> None:
     granted: list[int] = []
     together = threading.Barrier(50)
 
-    def reserve() -> None:
+    def take() -> None:
         try:
             together.wait()
             for _attempt in range(3):
                 try:
                     with tenant_scope(tenant):
-                        reserve_sends(tenant=tenant, quantity=3)
+                        reserve(tenant=tenant, holder="chunk:1", wanted={SENDS: 3})
                     granted.append(3)
                 except QuotaExceeded:
                     return
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=reserve) for _number in range(50)]
+    threads = [threading.Thread(target=take) for _number in range(50)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 
 from apps.billing.models import Quota, UsageRollup
-from apps.billing.queries import Grain, usage_report
+from apps.billing.reports import Grain, usage_report
 from apps.billing.services import current_period
 from apps.core import clock
 from apps.messaging.activity import count_reached

@@ -19,7 +19,8 @@ from apps.billing.errors import BadRange
 from apps.billing.meters import Meter
 from apps.billing.money import major
 from apps.billing.periods import start_of_day
-from apps.billing.queries import Grain, MeterStanding, Standing, UsageFigure, standing_of, usage_report
+from apps.billing.queries import MeterStanding, Standing, standing_of
+from apps.billing.reports import Grain, UsageFigure, usage_report
 from apps.billing.services import meters_of
 from apps.core import clock
 from apps.core.errors import InvalidInput, NotFound
@@ -195,7 +196,7 @@ def _period(standing: Standing) -> dict[str, Any]:
         "starts_at": period.starts_at,
         "resets_at": period.ends_at,
         "plan": period.plan_version.plan.code,
-        "cost": {"currency": rating.currency, "amount": str(major(rating.total, rating.currency))},
+        "cost": {"currency": rating.currency, "amount": str(major(standing.cost, rating.currency))},
         "meters": [_meter(meter, period.ends_at) for meter in standing.meters],
     }
 

@@ -16,7 +16,7 @@ from apps.billing.models.invoices import (
 from apps.billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
 from apps.billing.models.plans import BillingPeriod, Plan, PlanVersion, Subscription
 from apps.billing.models.processors import ProcessorNotice
-from apps.billing.models.quotas import Quota, UsageAlert
+from apps.billing.models.quotas import SPENDING, ApplicationLimit, Quota, Reservation, UsageAlert
 from apps.billing.models.usage import (
     ConnectionLevel,
     TenantMeter,
@@ -29,7 +29,9 @@ from apps.billing.models.usage import (
 )
 
 __all__ = [
+    "SPENDING",
     "AccountKind",
+    "ApplicationLimit",
     "BillingPeriod",
     "BillingProfile",
     "ConnectionLevel",
@@ -52,6 +54,7 @@ __all__ = [
     "PlanVersion",
     "ProcessorNotice",
     "Quota",
+    "Reservation",
     "Subscription",
     "TaxRate",
     "TenantMeter",

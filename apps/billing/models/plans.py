@@ -70,6 +70,8 @@ class Subscription(TenantOwned, TimestampedModel):
     limits_json = models.JSONField(default=dict)
     own_limits_json = models.JSONField(default=dict)
     spend_cap = models.BigIntegerField(null=True)
+    #: When spending was last held against the cap, for its alerts.
+    cap_watched_at = models.DateTimeField(null=True)
 
     objects: ClassVar[TenantManager[Subscription]] = TenantManager()
 

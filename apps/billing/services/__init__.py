@@ -3,8 +3,9 @@
 from apps.billing.records import Result, UsageOutcome, UsageRecordIn
 from apps.billing.services.own_meters import create_meter, meters_of
 from apps.billing.services.periods import current_period, set_plan, subscription_of
-from apps.billing.services.quotas import release_sends, require_allowance, reserve_sends
+from apps.billing.services.quotas import require_allowance
 from apps.billing.services.recording import record_usage
+from apps.billing.services.reservations import release, reserve
 
 __all__ = [
     "Result",
@@ -14,9 +15,9 @@ __all__ = [
     "current_period",
     "meters_of",
     "record_usage",
-    "release_sends",
+    "release",
     "require_allowance",
-    "reserve_sends",
+    "reserve",
     "set_plan",
     "subscription_of",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from django.db import connection
 from django.utils import translation
 
@@ -60,15 +62,15 @@ def _raise(tenant: Tenant, quota_id: int) -> None:
 def _mail(tenant: Tenant, quota: Quota, threshold: int) -> None:
     """One letter for the highest threshold, to those who answer for the tenant."""
     title = meters_of(tenant=tenant)[quota.meter].title
-    facts: dict[str, str | int] = {
-        "tenant": tenant.name,
-        "threshold": threshold,
-        "used": quota.used,
-        "limit": quota.watched_limit or 0,
-    }
+    facts = {"threshold": threshold, "used": quota.used, "limit": quota.watched_limit or 0}
+    write_about_limit(tenant=tenant, kind="usage_alert", facts=lambda _language: {**facts, "meter": str(title)})
+
+
+def write_about_limit(*, tenant: Tenant, kind: str, facts: Callable[[str], Mapping[str, str | int]]) -> None:
+    """A letter to those who answer for the tenant, each in their language, which `facts` is asked for and in."""
     answering = Membership.objects.of(tenant).filter(role__in=[Role.OWNER, Role.ADMIN]).select_related("user")
     for membership in answering:
         language = membership.user.language or tenant.language
         with translation.override(language):
-            facts["meter"] = str(title)
-        send_mail(recipient=membership.user.email, kind="usage_alert", language=language, facts=facts)
+            told: dict[str, str | int] = {"tenant": tenant.name, **facts(language)}
+        send_mail(recipient=membership.user.email, kind=kind, language=language, facts=told)

@@ -11,22 +11,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from redis import Redis
 
 from apps.billing.meters import CONNECTIONS_PEAK, MESSAGES_DELIVERED, MESSAGES_PUBLISHED
-from apps.billing.models import Quota
+from apps.billing.models import ApplicationLimit, BillingPeriod, Quota
+from apps.billing.services.application_limits import used_by_application
 from apps.billing.services.caps import UNLIMITED, Budget, budget_of
 from apps.billing.services.periods import current_period
 from apps.core import clock, valkey
 from apps.realtime import allowances, keys
-from apps.tenants.models import Tenant
+from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 
 _QUIET = timedelta(seconds=60)
 _LEASE = timedelta(seconds=30)
 _CLAIMED = 500
+_PLANE = (MESSAGES_PUBLISHED, MESSAGES_DELIVERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Offer:
     messages: int
     connections: int | None
     fresh: bool
+    #: Publications left of each application's own limit, by decimal id; None for an application without one.
+    applications: Mapping[str, int | None]
 
 
 def settle_allowance(*, tenant_id: int, anew: bool = False) -> None:
@@ -48,10 +53,19 @@ def settle_allowance(*, tenant_id: int, anew: bool = False) -> None:
     if offer is None:
         return
     client = valkey.connect(offer.region)
-    left = client.get(keys.message_allowance(tenant_id))
-    too_high = left is None or int(left) > offer.messages
-    messages = offer.messages if anew or offer.fresh or too_high else None
-    allowances.offer(client, tenant_id, messages=messages, connections=offer.connections)
+    anew = anew or offer.fresh
+    # Before the tenant's: while that is not known, gateways ask; one without a limit of its own is not bounded.
+    for application_id, messages in offer.applications.items():
+        if anew or messages is None or _is_too_high(client, tenant_id, messages, application_id):
+            allowances.offer_to_application(client, tenant_id, application_id, messages)
+    shown = offer.messages if anew or _is_too_high(client, tenant_id, offer.messages) else None
+    allowances.offer(client, tenant_id, messages=shown, connections=offer.connections)
+
+
+def _is_too_high(client: Redis, tenant_id: int, messages: int, application_id: str = "") -> bool:
+    """Also when nobody has said yet how many there are."""
+    left: Any = client.get(keys.message_allowance(tenant_id, application_id))
+    return left is None or int(left) > messages
 
 
 def _offer_of(tenant_id: int, anew: bool) -> Offer | None:
@@ -68,7 +82,26 @@ def _offer_of(tenant_id: int, anew: bool) -> Offer | None:
             messages=_messages(quotas, budget),
             connections=_connections(quotas[CONNECTIONS_PEAK], budget),
             fresh=published.check_at is None,
+            applications=_applications(tenant, period, with_unlimited=anew or published.check_at is None),
         )
+
+
+def _applications(tenant: Tenant, period: BillingPeriod, *, with_unlimited: bool) -> dict[str, int | None]:
+    """with_unlimited: names the applications without a limit too, for one may have been taken away."""
+    offers: dict[str, int | None] = {}
+    if with_unlimited:
+        offers = dict.fromkeys(Application.objects.of(tenant).values_list("application_id", flat=True))
+    bounds = ApplicationLimit.objects.of(tenant).filter(meter__in=_PLANE, hard__isnull=False)
+    for limit in bounds.select_related("application"):
+        used = used_by_application(
+            tenant=tenant, application_id=limit.application_id, meters=(limit.meter,), period=period
+        )[limit.meter]
+        room = max(0, (limit.hard or 0) - used)
+        if limit.meter == MESSAGES_DELIVERED and room:
+            room = UNLIMITED
+        known = offers.get(limit.application.application_id)
+        offers[limit.application.application_id] = room if known is None else min(known, room)
+    return offers
 
 
 def _note(published: Quota, tenant: Tenant, check_at: datetime) -> None:

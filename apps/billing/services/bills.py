@@ -11,12 +11,12 @@ from decimal import Decimal
 from django.db.models import Sum
 
 from apps.billing.burning import Burn, Due, burn
-from apps.billing.models import BillingPeriod, BillingProfile, Invoice, InvoiceLine, InvoiceStatus, Quota
+from apps.billing.models import BillingPeriod, BillingProfile, Invoice, InvoiceLine, InvoiceStatus
 from apps.billing.money import add
 from apps.billing.rating import by_tax_code, rate
 from apps.billing.records import OLDEST
 from apps.billing.services.credits import discounts_for, profile_of, taxes_of, usable_credits
-from apps.billing.services.periods import current_period
+from apps.billing.services.periods import current_period, periods_of_cycle, used_in
 from apps.billing.statement import Item, Statement, state
 from apps.core import clock
 from apps.tenants.models import Tenant
@@ -51,13 +51,6 @@ class Bill:
     @property
     def wallet(self) -> int:
         return sum(each.units for each in self.burns)
-
-
-def periods_of_cycle(*, tenant: Tenant, starts_at: datetime) -> list[BillingPeriod]:
-    """The periods of the cycle that starts then, in order; the plan changed between them."""
-    periods = BillingPeriod.objects.of(tenant).select_related("plan_version__plan").order_by("starts_at")
-    alone = periods.filter(cycle_starts_at=None, starts_at=starts_at)
-    return list(alone | periods.filter(cycle_starts_at=starts_at))
 
 
 def reckon(
@@ -97,14 +90,6 @@ def reckon_running(*, tenant: Tenant) -> Bill:
     """The bill of the running cycle, if it ended when it will with no more usage."""
     cycle = current_period(tenant=tenant).cycle
     return reckon(tenant=tenant, periods=periods_of_cycle(tenant=tenant, starts_at=cycle.starts_at))
-
-
-def used_in(*, tenant: Tenant, periods: Sequence[BillingPeriod]) -> dict[int, dict[str, int]]:
-    """Number of a period -> meter -> units."""
-    found: dict[int, dict[str, int]] = {period.pk: {} for period in periods}
-    for quota in Quota.objects.of(tenant).filter(period__in=periods):
-        found[quota.period_id][quota.meter] = quota.used
-    return found
 
 
 def _entries(period: BillingPeriod, used: Mapping[str, int]) -> list[Entry]:

@@ -9,7 +9,7 @@ from django.db import connection
 
 from apps.billing.meters import APART, Aggregation
 from apps.billing.models import UnmatchedUsage
-from apps.billing.queries import Grain, usage_report
+from apps.billing.reports import Grain, usage_report
 from apps.billing.services.own_meters import meters_of
 from apps.billing.services.periods import current_period
 from apps.core import valkey

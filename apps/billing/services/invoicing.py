@@ -23,13 +23,14 @@ from apps.billing.models import (
     LedgerTransaction,
     PaymentStatus,
 )
-from apps.billing.queries import Grain, usage_report
-from apps.billing.services.bills import Bill, periods_of_cycle, reckon, used_in
+from apps.billing.reports import Grain, usage_report
+from apps.billing.services.bills import Bill, reckon
 from apps.billing.services.credits import profile_of
 from apps.billing.services.dunning import plan_dunning
 from apps.billing.services.ledger import Account, book, reverse
 from apps.billing.services.letters import write_about_invoice
 from apps.billing.services.numbering import number_invoice
+from apps.billing.services.periods import periods_of_cycle, used_in
 from apps.billing.services.standing import review_standing
 from apps.core import clock
 from apps.tenants.models import Tenant

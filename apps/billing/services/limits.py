@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apps.billing.errors import BadLimit
-from apps.billing.models import BillingPeriod, Quota, Subscription, UsageAlert
+from apps.billing.models import SPENDING, BillingPeriod, Quota, Subscription, UsageAlert
 from apps.billing.records import MAX_QUANTITY
 from apps.billing.services.own_meters import meters_of
 from apps.billing.services.periods import allowed, current_period
@@ -41,9 +41,12 @@ def set_limits(*, tenant: Tenant, actor: str, limits: Mapping[str, OwnLimit], sp
         raise BadLimit
     period = current_period(tenant=tenant)
     subscription = Subscription.objects.of(tenant).select_for_update(of=("self",)).get()
+    if spend_cap != subscription.spend_cap:
+        UsageAlert.objects.of(tenant).filter(meter=SPENDING).delete()  # another cap is warned of anew
+        subscription.cap_watched_at = None
     stored = {meter: {"soft": limit.soft, "hard": limit.hard} for meter, limit in limits.items() if limit != OwnLimit()}
     subscription.own_limits_json, subscription.spend_cap = stored, spend_cap
-    subscription.save(update_fields=["own_limits_json", "spend_cap", "updated_at"])
+    subscription.save(update_fields=["own_limits_json", "spend_cap", "cap_watched_at", "updated_at"])
     _apply(subscription, period)
     facts = {"limits": stored, "spend_cap": spend_cap}
     record_audit(tenant=tenant, actor=actor, action="limits.set", target=tenant.public_id, facts=facts)
@@ -60,5 +63,5 @@ def _apply(subscription: Subscription, period: BillingPeriod) -> None:
         values = {"check_at": now, **allowed(subscription, period, quota.meter)}
         if quota.watched_limit != Quota(**allowed(subscription, period, quota.meter)).watched_limit:
             values["watched_percent"] = 0
-            UsageAlert.objects.of(tenant_id).filter(period=period, meter=quota.meter).delete()
+            UsageAlert.objects.of(tenant_id).filter(period=period, meter=quota.meter, application_id=0).delete()
         Quota.objects.of(tenant_id).filter(pk=quota.pk).update(**values)

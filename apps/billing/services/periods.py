@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -13,7 +13,16 @@ from django.db.models import F, Sum
 from apps.billing.catalogue import FREE, current_version
 from apps.billing.errors import BadLimit
 from apps.billing.meters import METERS, Aggregation
-from apps.billing.models import BillingPeriod, Quota, Subscription, TenantMeter, UsageAlert, UsageEvent
+from apps.billing.models import (
+    SPENDING,
+    BillingPeriod,
+    Quota,
+    Reservation,
+    Subscription,
+    TenantMeter,
+    UsageAlert,
+    UsageEvent,
+)
 from apps.billing.periods import Span, share_of, span_after, span_at
 from apps.billing.pricing import Proration
 from apps.core import clock
@@ -35,6 +44,21 @@ def current_period(*, tenant: Tenant, at: datetime | None = None) -> BillingPeri
     """The period that holds this instant (default: now), opened with its quotas if it was not yet."""
     instant = at or clock.now()
     return _find(tenant, instant) or _open(tenant, instant)
+
+
+def periods_of_cycle(*, tenant: Tenant, starts_at: datetime) -> list[BillingPeriod]:
+    """The periods of the cycle that starts then, in order; the plan changed between them."""
+    periods = BillingPeriod.objects.of(tenant).select_related("plan_version__plan").order_by("starts_at")
+    alone = periods.filter(cycle_starts_at=None, starts_at=starts_at)
+    return list(alone | periods.filter(cycle_starts_at=starts_at))
+
+
+def used_in(*, tenant: Tenant, periods: Sequence[BillingPeriod]) -> dict[int, dict[str, int]]:
+    """Number of a period -> meter -> units."""
+    found: dict[int, dict[str, int]] = {period.pk: {} for period in periods}
+    for quota in Quota.objects.of(tenant).filter(period__in=periods):
+        found[quota.period_id][quota.meter] = quota.used
+    return found
 
 
 def open_periods(first: datetime, last: datetime, *, tenant: Tenant) -> None:
@@ -109,12 +133,26 @@ def allowed(subscription: Subscription, period: BillingPeriod, meter: str) -> di
     charge = period.terms.charge_for(meter)
     limit = subscription.limits_json.get(meter, charge.limit if charge else None)
     own = subscription.own_limits_json.get(meter, {})
-    hard = [bound for bound in (limit, own.get("hard")) if bound is not None]
+    gone = _used_before(period, meter) if own else 0
+    soft, own_hard = (None if own.get(kind) is None else max(0, own[kind] - gone) for kind in ("soft", "hard"))
+    hard = [bound for bound in (limit, own_hard) if bound is not None]
     return {
         "included": charge.included if charge else 0,
         "hard_limit": min(hard, default=None),
-        "soft_limit": own.get("soft"),
+        "soft_limit": soft,
     }
+
+
+def _used_before(period: BillingPeriod, meter: str) -> int:
+    """Of a meter that is a sum, in the parts of the cycle before a change of plan: the tenant's own limits hold over
+    it all."""
+    known = METERS.get(meter)
+    if period.cycle.starts_at == period.starts_at or (known and known.aggregation is not Aggregation.SUM):
+        return 0
+    quotas = Quota.objects.of(period.tenant_id).filter(
+        meter=meter, period__starts_at__gte=period.cycle.starts_at, period__starts_at__lt=period.starts_at
+    )
+    return quotas.aggregate(units=Sum("used"))["units"] or 0
 
 
 def set_plan(
@@ -137,7 +175,7 @@ def set_plan(
         period = _change_plan(subscription, period)
     subscription.save(update_fields=["plan_version", "anchor_on", "limits_json", "updated_at"])
     # Other limits are warned of anew, and the data plane hears of them through the next look at its allowance.
-    UsageAlert.objects.of(tenant).filter(period=period).delete()
+    UsageAlert.objects.of(tenant).filter(period=period, application_id=0).exclude(meter=SPENDING).delete()
     for quota in Quota.objects.of(tenant).filter(period=period):
         values = {"watched_percent": 0, "check_at": clock.now(), **allowed(subscription, period, quota.meter)}
         Quota.objects.of(tenant).filter(pk=quota.pk).update(**values)
@@ -168,6 +206,7 @@ def _change_plan(subscription: Subscription, period: BillingPeriod) -> BillingPe
     period.save(update_fields=["cycle_starts_at", "cycle_ends_at", "ends_at", "share_numerator", "share_denominator"])
     opened = _create(subscription, after, cycle=rest, share=share)
     _move_what_comes_later(period, opened)
+    _move_what_is_promised(period, opened)
     return opened
 
 
@@ -181,3 +220,13 @@ def _move_what_comes_later(ended: BillingPeriod, opened: BillingPeriod) -> None:
         quotas = Quota.objects.of(ended.tenant_id).filter(meter=meter)
         quotas.filter(period=ended).update(used=F("used") - quantity)
         quotas.filter(period=opened).update(used=F("used") + quantity)
+
+
+def _move_what_is_promised(ended: BillingPeriod, opened: BillingPeriod) -> None:
+    """Sends under way are recorded under the new plan, so what is reserved for them goes there too."""
+    tenant_id = ended.tenant_id
+    for quota in Quota.objects.of(tenant_id).filter(period=ended, reserved__gt=0):
+        later = Quota.objects.of(tenant_id).get(period=opened, meter=quota.meter)
+        Reservation.objects.of(tenant_id).filter(quota=quota).update(quota=later)
+        Quota.objects.of(tenant_id).filter(pk=later.pk).update(reserved=F("reserved") + quota.reserved)
+        Quota.objects.of(tenant_id).filter(pk=quota.pk).update(reserved=0)

@@ -95,7 +95,7 @@ def _require_sendable(tenant: Tenant, campaign: Campaign) -> None:
     faults = unknown_variables(content, audience)
     if faults:
         raise UnknownVariable(faults)
-    require_allowance(tenant=tenant, meter=CAMPAIGN_SENDS, quantity=size)
+    require_allowance(tenant=tenant, meter=CAMPAIGN_SENDS, quantity=size, application_id=campaign.application_id)
 
 
 def pause_campaign(*, tenant: Tenant, campaign: Campaign) -> Campaign:

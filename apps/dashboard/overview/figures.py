@@ -12,7 +12,8 @@ from redis import RedisError
 
 from apps.audience.models import Subscriber
 from apps.billing.meters import CAMPAIGN_SENDS, CONNECTIONS_PEAK, MESSAGES_DELIVERED, MESSAGES_PUBLISHED
-from apps.billing.queries import Grain, MeterStanding, span_of_days, standing_of, usage_report
+from apps.billing.queries import MeterStanding, standing_of
+from apps.billing.reports import Grain, span_of_days, usage_report
 from apps.campaigns.models import Campaign
 from apps.campaigns.queries import counts_of_campaigns
 from apps.campaigns.states import STARTED

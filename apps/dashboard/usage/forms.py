@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing.queries import LONGEST
+from apps.billing.reports import LONGEST
 from apps.billing.services import meters_of
 from apps.dashboard.access import DashboardRequest
 

@@ -33,7 +33,17 @@ class MeterRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CapCard:
+    """The cap in money. alert: the highest threshold that was warned of."""
+
+    amount: str
+    alert: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class PlanCard:
+    """earlier_cost: of the part of the cycle before a change of plan; empty when there was none."""
+
     name: str
     starts_at: datetime
     ends_at: datetime
@@ -41,6 +51,8 @@ class PlanCard:
     cost: str
     currency: str
     is_blocked: bool
+    earlier_cost: str
+    cap: CapCard | None
 
 
 def plan_card(standing: Standing, language: str) -> PlanCard:
@@ -52,10 +64,18 @@ def plan_card(standing: Standing, language: str) -> PlanCard:
         starts_at=standing.period.starts_at,
         ends_at=standing.period.ends_at,
         rows=rows,
-        cost=display(rating.total, rating.currency, language),
+        cost=display(standing.cost, rating.currency, language),
+        earlier_cost=display(standing.earlier_cost, rating.currency, language) if standing.earlier else "",
+        cap=_cap_card(standing, language),
         currency=rating.currency,
         is_blocked=any(row.level == "bad" for row in rows),
     )
+
+
+def _cap_card(standing: Standing, language: str) -> CapCard | None:
+    if standing.cap is None:
+        return None
+    return CapCard(display(standing.cap, standing.rating.currency, language), standing.cap_alert)
 
 
 def _row(standing: MeterStanding, line: Line | None, currency: str, language: str) -> MeterRow:

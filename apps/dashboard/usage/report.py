@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.billing.meters import Aggregation, Meter
-from apps.billing.queries import Grain, UsageFigure, span_of_days, usage_report
+from apps.billing.reports import Grain, UsageFigure, span_of_days, usage_report
 from apps.core.charts import Bar, bar_chart
 from apps.tenants.models import Application, Tenant
 

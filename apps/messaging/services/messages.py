@@ -12,6 +12,8 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from apps.audience.queries import audience_of
+from apps.billing.meters import CAMPAIGN_SENDS
+from apps.billing.services import require_allowance
 from apps.core import clock
 from apps.core.errors import InvalidInput
 from apps.core.text import require_name
@@ -117,7 +119,8 @@ def accept_message(
     """One send to named subscribers, on the same ledger as campaigns. When it returns and commits, it is accepted.
 
     Raises TemplateInvalid, ContentMissing, ContentTooLarge, RouteMissing, UnknownProvider, NobodyNamed (with the ids
-    that do not exist; then nobody gets anything), InvalidInput, FollowUpInvalid, HandlingInvalid, TenantSuspended.
+    that do not exist; then nobody gets anything), InvalidInput, FollowUpInvalid, HandlingInvalid, TenantSuspended,
+    QuotaExceeded, SpendCapReached.
     handling: fallback_after, is_urgent, collapse_key.
     """
     require_not_suspended(tenant)
@@ -130,6 +133,7 @@ def accept_message(
         raise InvalidInput(sentence, fields={"external_ids": [sentence]})
     people = _named(tenant, application, wanted)
     routes = require_routes(routes)
+    require_allowance(tenant=tenant, meter=CAMPAIGN_SENDS, quantity=len(people), application_id=application.pk)
     first = _first_routes(strategy, routes)
     message = open_message(
         tenant=tenant,

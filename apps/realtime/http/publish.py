@@ -53,7 +53,7 @@ async def _publish(engine: Engine, record: ApplicationRecord, events: Sequence[E
     application = engine.application(record)
     if not application.publishes.take(count):
         raise PublishRateExceeded(retry_after=1)
-    await engine.allowances.take(record.tenant_id, count)
+    await engine.allowances.take(record.tenant_id, record.application_id, count)
     jobs = [
         engine.publications.publish(
             record.application_id, record.settings, event, channel, once=f"{once}:{at}" if once else ""
@@ -63,7 +63,7 @@ async def _publish(engine: Engine, record: ApplicationRecord, events: Sequence[E
     ]
     published = [await jobs[0]] if count == 1 else await asyncio.gather(*jobs)
     repeated = sum(each.repeated for each in published)
-    engine.allowances.refund(record.tenant_id, repeated)
+    engine.allowances.refund(record.tenant_id, record.application_id, repeated)
     # Asked for again: while we waited, an application without connections may have been forgotten.
     application = engine.application(record)
     application.counters.published += count - repeated

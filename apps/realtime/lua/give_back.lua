@@ -1,5 +1,10 @@
 -- Returns the unspent part of a block, unless the allowance has gone away meanwhile (billing will offer a fresh one).
--- KEYS allowance   ARGV unspent   -> 1 when returned
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('INCRBY', KEYS[1], ARGV[1])
-return 1
+-- KEYS allowance application's   ARGV unspent   -> how many of the two took it back
+local returned = 0
+for _, key in ipairs(KEYS) do
+    if redis.call('EXISTS', key) == 1 then
+        redis.call('INCRBY', key, ARGV[1])
+        returned = returned + 1
+    end
+end
+return returned
