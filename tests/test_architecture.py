@@ -43,6 +43,7 @@ ACROSS_TENANTS = {
     "apps/billing/services/retention.py": 1,
     "apps/billing/services/watching.py": 1,
     "apps/campaigns/planning.py": 2,
+    "apps/campaigns/services/fuses.py": 1,
     "apps/campaigns/services/running.py": 2,
     "apps/dashboard/current.py": 1,
     "apps/messaging/activity.py": 1,

@@ -78,3 +78,23 @@ class JourneyEntryRefused(HouseError):
     category = Category.CONFLICT
     code = "journey_entry_refused"
     default_message = _("This person is in the journey, or was there too recently to come in again.")
+
+
+class CampaignChanged(HouseError):
+    category = Category.CONFLICT
+    code = "campaign_changed"
+    default_message = _("Somebody has changed this campaign meanwhile. Look at it again before you save.")
+
+    def __init__(self, version: int) -> None:
+        super().__init__(details={"version": version})
+
+
+class ResumeUnconfirmed(HouseError):
+    """It stands still because too much went wrong."""
+
+    category = Category.CONFLICT
+    code = "resume_unconfirmed"
+    default_message = _("This campaign was paused because too much went wrong. Confirm that it shall go on.")
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(details={"reason": reason})

@@ -34,7 +34,8 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
     key of a preference category, or empty. ttl: seconds after the wanted instant in which it may still be sent.
     send_at: of the last start, or of the first while it waits. next_at: when a tick starts the next run; None when
     there is none to come.
-    follow_up: see apps.messaging.following.
+    follow_up: see apps.messaging.following. fallback_after, is_urgent, collapse_key: as in a Message. version: rises
+    with every change of the plan. paused_for: why it was paused, if nobody asked for it (messaging.states.PausedFor).
     """
 
     public_id_prefix: ClassVar[str] = "cmp"
@@ -61,6 +62,11 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
     follow_up: models.JSONField[Any, Any] = models.JSONField(
         default=dict, db_default=models.Value({}, models.JSONField())
     )
+    fallback_after = models.PositiveIntegerField(null=True)
+    is_urgent = models.BooleanField(default=True, db_default=True)
+    collapse_key = models.CharField(max_length=64, blank=True, default="", db_default="")
+    version = models.PositiveIntegerField(default=1, db_default=1)
+    paused_for = models.CharField(max_length=16, blank=True, default="", db_default="")
     status = models.CharField(
         max_length=12, choices=[(status.value, status.value) for status in Status], default=Status.DRAFT
     )
@@ -149,10 +155,15 @@ class GatheredPerson(TenantOwned):
 
 
 class SendingDefaults(TenantOwned):
-    """What campaigns of an application go by where they say nothing themselves. No row: nothing."""
+    """What campaigns of an application go by where they say nothing themselves. No row: nothing, and the usual fuse.
+
+    fuse: as messaging.fusing.Fuse writes it; None for the usual. needs_approval: see services.approving.
+    """
 
     application = models.OneToOneField(Application, on_delete=models.CASCADE, related_name="+")
     quiet_hours: models.JSONField[Any, Any] = models.JSONField(null=True)
+    fuse: models.JSONField[Any, Any] = models.JSONField(null=True)
+    needs_approval = models.BooleanField(default=False, db_default=False)
 
     objects: ClassVar[TenantManager[SendingDefaults]] = TenantManager()
 

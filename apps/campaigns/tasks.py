@@ -8,6 +8,7 @@ from apps.campaigns import planning
 from apps.campaigns.journeys.engine import advance_journeys, due_journeys
 from apps.campaigns.journeys.triggers import take_events
 from apps.campaigns.services import running
+from apps.campaigns.services.fuses import pause_blown_campaigns
 from apps.messaging.bell import JOURNEY, PLAN, ring
 
 #: Seconds of planning per task, so that other work gets its turn.
@@ -19,6 +20,7 @@ def tick(**_unknown: object) -> None:
     """Starts what is due, finishes what has ended, and rings for runs that nobody plans."""
     running.start_due_campaigns()
     running.finish_ended_campaigns()
+    pause_blown_campaigns()
     if planning.idle_runs():
         ring(PLAN)
 

@@ -14,14 +14,19 @@ from apps.api.base import PAGE_PARAMETERS, ApiRequest, ApiView, BodySerializer, 
 from apps.api.v1.campaign_timing import HourSerializer, TimingBody, TimingSerializer
 from apps.api.v1.sending import (
     DELIVERY_PARAMETERS,
+    PRIORITIES,
     UNKNOWN_POLICIES,
     CountsSerializer,
     DeliverySerializer,
     FaultSerializer,
     PreviewSerializer,
+    collapse_key_field,
     content_field,
     deliveries_of,
+    fallback_field,
     follow_up_field,
+    handling_in,
+    priority_field,
     routes_field,
 )
 from apps.api.v1.templates import templates_of
@@ -66,6 +71,11 @@ class CampaignSerializer(TimingSerializer):
     unknown_policy = serializers.CharField()
     ttl = serializers.IntegerField(allow_null=True)
     follow_up = serializers.JSONField()
+    fallback_after = serializers.IntegerField(allow_null=True)
+    priority = serializers.SerializerMethodField()
+    collapse_key = serializers.CharField()
+    version = serializers.IntegerField(help_text="Rises with every change of the plan.")
+    paused_for = serializers.CharField(help_text="Why it was paused by itself: error_rate, tokens_gone; or empty.")
     send_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -75,6 +85,10 @@ class CampaignSerializer(TimingSerializer):
 
     class Meta:
         list_serializer_class = _WithCounts
+
+    @extend_schema_field(serializers.ChoiceField(choices=PRIORITIES))
+    def get_priority(self, campaign: Campaign) -> str:
+        return "high" if campaign.is_urgent else "normal"
 
     @extend_schema_field(CountsSerializer)
     def get_counts(self, campaign: Campaign) -> Any:
@@ -96,6 +110,21 @@ class CampaignBody(TimingBody):
         min_value=1, max_value=int(MAX_TTL.total_seconds()), required=False, allow_null=True, help_text="Seconds."
     )
     follow_up = follow_up_field()
+    fallback_after = fallback_field()
+    priority = priority_field()
+    collapse_key = collapse_key_field()
+
+
+class ChangeBody(CampaignBody):
+    version = serializers.IntegerField(
+        required=False, help_text="Of the campaign that was read: 409 `campaign_changed` if it is another by now."
+    )
+
+
+class ResumeBody(BodySerializer):
+    confirm = serializers.BooleanField(
+        default=False, help_text="Needed when the campaign was paused by itself (`paused_for`)."
+    )
 
 
 class ScheduleBody(BodySerializer):
@@ -139,7 +168,7 @@ class SimulationSerializer(serializers.Serializer[Any]):
 #: What a change leaves as it is when the body does not name it; words go together.
 _KEPT = (
     "name", "audience", "routes", "unknown_policy", "ttl", "follow_up", "schedule", "category", "quiet_hours",
-    "throttle_per_minute", "frequency_cap",
+    "throttle_per_minute", "frequency_cap", "fallback_after", "is_urgent", "collapse_key",
 )  # fmt: skip
 
 
@@ -150,6 +179,7 @@ def _campaigns_of(request: ApiRequest) -> TenantQuerySet[Campaign]:
 
 def _plan(request: ApiRequest, body: dict[str, Any], campaign: Campaign | None = None) -> Plan:
     """The body's plan; where it says nothing, the campaign's."""
+    body = {**body, **handling_in(body)}
     if campaign is not None:
         kept = {name: getattr(campaign, name) for name in _KEPT}
         if not {"content", "template_id"} & set(body):
@@ -188,12 +218,16 @@ class CampaignDetail(ApiView):
         """One campaign, with live counts."""
         return Response(CampaignSerializer(_campaigns_of(request).access(campaign_id)).data)
 
-    @extend_schema(operation_id="change_campaign", request=CampaignBody(partial=True), responses=CampaignSerializer)
+    @extend_schema(operation_id="change_campaign", request=ChangeBody(partial=True), responses=CampaignSerializer)
     def patch(self, request: ApiRequest, campaign_id: str) -> Response:
-        """Changes a draft."""
+        """Changes a draft, or what waits for its next start: that keeps its time unless the body names another. What
+        has started keeps what it began with."""
         campaign = _campaigns_of(request).access(campaign_id)
-        plan = _plan(request, self.body(CampaignBody, partial=True), campaign)
-        return Response(CampaignSerializer(update_campaign(tenant=request.tenant, campaign=campaign, plan=plan)).data)
+        body = self.body(ChangeBody, partial=True)
+        version = body.pop("version", None)
+        plan = _plan(request, body, campaign)
+        changed = update_campaign(tenant=request.tenant, campaign=campaign, plan=plan, version=version)
+        return Response(CampaignSerializer(changed).data)
 
     @extend_schema(operation_id="delete_campaign", responses={204: None})
     def delete(self, request: ApiRequest, campaign_id: str) -> Response:
@@ -230,9 +264,16 @@ class CampaignPause(_CampaignVerb):
     verb = staticmethod(pause_campaign)
 
 
-@extend_schema(operation_id="resume_campaign", request=None, responses=CampaignSerializer)
-class CampaignResume(_CampaignVerb):
-    verb = staticmethod(resume_campaign)
+class CampaignResume(ApiView):
+    permissions = {"POST": "campaigns.send"}
+
+    @extend_schema(operation_id="resume_campaign", request=ResumeBody, responses=CampaignSerializer)
+    def post(self, request: ApiRequest, campaign_id: str) -> Response:
+        """Goes on where it stopped."""
+        campaign = _campaigns_of(request).access(campaign_id)
+        confirm = self.body(ResumeBody)["confirm"]
+        resumed = resume_campaign(tenant=request.tenant, campaign=campaign, confirm=confirm)
+        return Response(CampaignSerializer(resumed).data)
 
 
 @extend_schema(operation_id="cancel_campaign", request=None, responses=CampaignSerializer)

@@ -1,12 +1,13 @@
 """The verbs of campaigns. All expect the tenant's scope to be open, but those of the ticks (running.py)."""
 
+from apps.campaigns.services.changing import update_campaign
 from apps.campaigns.services.editing import (
     create_campaign,
     delete_campaign,
     duplicate_campaign,
     set_default_quiet_hours,
-    update_campaign,
 )
+from apps.campaigns.services.fuses import set_fuse
 from apps.campaigns.services.scheduling import (
     cancel_campaign,
     pause_campaign,
@@ -27,5 +28,6 @@ __all__ = [
     "schedule_campaign",
     "send_test",
     "set_default_quiet_hours",
+    "set_fuse",
     "update_campaign",
 ]

@@ -19,7 +19,7 @@ from apps.core.text import require_name
 from apps.messaging.errors import ContentMissing
 from apps.messaging.models import Template
 from apps.messaging.rendering import Content, compile_content
-from apps.messaging.services import require_follow_up, require_routes
+from apps.messaging.services import require_follow_up, require_handling, require_routes
 from apps.messaging.states import UnknownPolicy
 from apps.tenants.models import Application, Tenant
 
@@ -45,23 +45,18 @@ class Plan:
     throttle_per_minute: int | None = None
     frequency_cap: Mapping[str, Any] | None = None
     follow_up: Mapping[str, Any] = field(default_factory=dict)
+    fallback_after: int | None = None
+    is_urgent: bool = True
+    collapse_key: str = ""
 
 
 def create_campaign(
     *, tenant: Tenant, application: Application, plan: Plan, created_by: User | None = None
 ) -> Campaign:
     """Raises AudienceInvalid, TemplateInvalid, ContentMissing, ContentTooLarge, RouteMissing, UnknownProvider,
-    ScheduleInvalid, SendingRuleInvalid, FollowUpInvalid."""
+    ScheduleInvalid, SendingRuleInvalid, FollowUpInvalid, HandlingInvalid."""
     campaign = Campaign(tenant=tenant, application=application, created_by=created_by)
-    _write(campaign, plan)
-    campaign.save()
-    return campaign
-
-
-def update_campaign(*, tenant: Tenant, campaign: Campaign, plan: Plan) -> Campaign:
-    """Only a draft changes. Raises CampaignWrongState and what create_campaign raises."""
-    campaign = locked(campaign, allowed=EDITABLE)
-    _write(campaign, plan)
+    write_plan(campaign, plan)
     campaign.save()
     return campaign
 
@@ -85,6 +80,9 @@ def duplicate_campaign(*, tenant: Tenant, campaign: Campaign, created_by: User |
         throttle_per_minute=campaign.throttle_per_minute,
         frequency_cap=campaign.frequency_cap,
         follow_up=campaign.follow_up,
+        fallback_after=campaign.fallback_after,
+        is_urgent=campaign.is_urgent,
+        collapse_key=campaign.collapse_key,
         created_by=created_by,
     )
 
@@ -107,7 +105,8 @@ def locked(campaign: Campaign, *, allowed: frozenset[Status]) -> Campaign:
     return now
 
 
-def _write(campaign: Campaign, plan: Plan) -> None:
+def write_plan(campaign: Campaign, plan: Plan) -> None:
+    """Into the row, unsaved. Raises what create_campaign raises."""
     if (plan.content is None) == (plan.template is None):
         raise ContentMissing(fields={"content": [ContentMissing.default_message]})
     if plan.content is not None:
@@ -126,6 +125,11 @@ def _write(campaign: Campaign, plan: Plan) -> None:
     campaign.throttle_per_minute = read_throttle(plan.throttle_per_minute)
     campaign.frequency_cap = read_frequency_cap(plan.frequency_cap)
     campaign.follow_up = require_follow_up(plan.follow_up)
+    handling = require_handling(
+        fallback_after=plan.fallback_after, is_urgent=plan.is_urgent, collapse_key=plan.collapse_key
+    )
+    for name, value in handling.items():
+        setattr(campaign, name, value)
 
 
 def set_default_quiet_hours(

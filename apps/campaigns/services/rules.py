@@ -9,6 +9,7 @@ from apps.campaigns.planner import Rules, Schedule
 from apps.campaigns.planner.caps import FrequencyCap
 from apps.campaigns.reading import IGNORE
 from apps.campaigns.services.scheduling import content_of
+from apps.messaging.fusing import Fuse
 from apps.messaging.hours import QuietHours
 from apps.tenants.models import Application
 
@@ -34,6 +35,12 @@ def quiet_hours_of(campaign: Campaign) -> QuietHours | None:
     own = campaign.quiet_hours
     said = default_quiet_hours(campaign.application) if own is None else own
     return QuietHours.from_json(said) if said and said["action"] != IGNORE else None
+
+
+def fuse_of(campaign: Campaign) -> Fuse:
+    rows = SendingDefaults.objects.of(campaign.tenant_id).filter(application=campaign.application_id)
+    stored = rows.values_list("fuse", flat=True).first()
+    return Fuse.from_json(stored) if stored else Fuse()
 
 
 def default_quiet_hours(application: Application) -> dict[str, str] | None:

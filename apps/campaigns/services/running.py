@@ -15,7 +15,7 @@ from apps.audience.models import Subscriber
 from apps.campaigns.audiences import frozen_audience
 from apps.campaigns.models import Campaign, CampaignRun
 from apps.campaigns.planner import Schedule
-from apps.campaigns.services.rules import rules_for
+from apps.campaigns.services.rules import fuse_of, rules_for
 from apps.campaigns.services.scheduling import content_of
 from apps.campaigns.states import Status
 from apps.core import clock
@@ -113,6 +113,10 @@ def _open_run(campaign: Campaign, start: datetime) -> None:
         fallback_timezone=rules.fallback_timezone,
         throttle=rules.throttle,
         follow_up=campaign.follow_up,
+        fallback_after=campaign.fallback_after,
+        is_urgent=campaign.is_urgent,
+        collapse_key=campaign.collapse_key,
+        fuse=fuse_of(campaign).to_json(),
     )
     last = Subscriber.objects.in_application(campaign.application).order_by("-pk").values_list("pk", flat=True).first()
     CampaignRun.objects.create(

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.billing.meters import CAMPAIGN_SENDS
 from apps.billing.services import require_allowance
 from apps.campaigns.audiences import audience_of_campaign, unknown_variables
-from apps.campaigns.errors import EmptyAudience, ScheduleInPast, ScheduleInvalid, ScheduleTooFar
+from apps.campaigns.errors import EmptyAudience, ResumeUnconfirmed, ScheduleInPast, ScheduleInvalid, ScheduleTooFar
 from apps.campaigns.models import Campaign, CampaignRun
 from apps.campaigns.planner import Kind, Schedule
 from apps.campaigns.services.editing import locked
@@ -58,8 +58,8 @@ def schedule_campaign(*, tenant: Tenant, campaign: Campaign, send_at: datetime |
     campaign = locked(campaign, allowed=frozenset({Status.DRAFT}))
     now = clock.now()
     schedule = _at(Schedule.from_json(campaign.schedule), send_at)
-    start = _require_future(schedule, now, tenant.timezone)
-    _require_sendable(tenant, campaign)
+    start = require_future(schedule, now, tenant.timezone)
+    require_sendable(tenant, campaign)
     if start <= now:
         transaction.on_commit(partial(ring, START))
     return campaign.changed(status=Status.SCHEDULED, schedule=schedule.to_json(), send_at=start, next_at=start)
@@ -74,8 +74,8 @@ def _at(schedule: Schedule, send_at: datetime | None) -> Schedule:
     return replace(schedule, send_at=send_at)
 
 
-def _require_future(schedule: Schedule, now: datetime, timezone: str) -> datetime:
-    """When the first run starts."""
+def require_future(schedule: Schedule, now: datetime, timezone: str) -> datetime:
+    """When the first run starts. Raises ScheduleInPast, ScheduleTooFar."""
     start = schedule.first_start(now, timezone)
     named = schedule.last_wanted()
     if start is None or (named is not None and named < now - _GRACE):
@@ -85,7 +85,8 @@ def _require_future(schedule: Schedule, now: datetime, timezone: str) -> datetim
     return start
 
 
-def _require_sendable(tenant: Tenant, campaign: Campaign) -> None:
+def require_sendable(tenant: Tenant, campaign: Campaign) -> None:
+    """Everything that could go wrong at sending. Raises what schedule_campaign raises."""
     require_routes(campaign.routes)
     content = compile_content(content_of(campaign))
     audience = audience_of_campaign(campaign)
@@ -107,14 +108,17 @@ def pause_campaign(*, tenant: Tenant, campaign: Campaign) -> Campaign:
     return campaign.changed(status=Status.PAUSED)
 
 
-def resume_campaign(*, tenant: Tenant, campaign: Campaign) -> Campaign:
-    """Raises CampaignWrongState, TenantSuspended."""
+def resume_campaign(*, tenant: Tenant, campaign: Campaign, confirm: bool = False) -> Campaign:
+    """confirm: somebody has seen why it was paused by itself. Raises CampaignWrongState, ResumeUnconfirmed,
+    TenantSuspended."""
     require_not_suspended(tenant)
     campaign = locked(campaign, allowed=frozenset({Status.PAUSED}))
+    if campaign.paused_for and not confirm:
+        raise ResumeUnconfirmed(campaign.paused_for)
     messages = _stoppable(campaign)
     for message in messages:
         resume_message(tenant=tenant, message=message)
-    return campaign.changed(status=Status.SENDING if messages else Status.SCHEDULED)
+    return campaign.changed(status=Status.SENDING if messages else Status.SCHEDULED, paused_for="")
 
 
 def cancel_campaign(*, tenant: Tenant, campaign: Campaign) -> Campaign:
@@ -155,4 +159,7 @@ def send_test(*, tenant: Tenant, campaign: Campaign, external_ids: Sequence[str]
         external_ids=external_ids,
         name=campaign.name,
         follow_up=campaign.follow_up,
+        fallback_after=campaign.fallback_after,
+        is_urgent=campaign.is_urgent,
+        collapse_key=campaign.collapse_key,
     )

@@ -49,7 +49,8 @@ def campaign_schedule(request: DashboardRequest, public_id: str) -> HttpResponse
 def campaign_test(request: DashboardRequest, public_id: str) -> HttpResponse:
     shown = campaigns_of(request).access(public_id)
     try:
-        send_test(tenant=request.tenant, campaign=shown, external_ids=[typed(request.POST, "external_id", limit=200)])
+        names = typed(request.POST, "external_id", limit=2_000).replace(",", " ").split()
+        send_test(tenant=request.tenant, campaign=shown, external_ids=names)
     except HouseError as error:
         messages.error(request, str(error.message))
     else:
@@ -92,6 +93,21 @@ def _brake(verb: Callable[..., Campaign | int], done: Any) -> Any:
 
 
 campaign_pause = _brake(pause_campaign, gettext_lazy("Paused. What is under way is finished, nothing else leaves."))
-campaign_resume = _brake(resume_campaign, gettext_lazy("Resumed."))
+
+
+@page("campaigns.send")
+@require_POST
+def campaign_resume(request: DashboardRequest, public_id: str) -> HttpResponse:
+    """`?confirm=1` when the page has said why it was paused by itself."""
+    shown = campaigns_of(request).access(public_id)
+    try:
+        resume_campaign(tenant=request.tenant, campaign=shown, confirm="confirm" in request.GET)
+    except HouseError as error:
+        messages.error(request, str(error.message))
+    else:
+        messages.success(request, _("Resumed."))
+    return redirect("dashboard:campaign", public_id)
+
+
 campaign_cancel = _brake(cancel_campaign, gettext_lazy("Cancelled. What has not left will not leave."))
 campaign_recall = _brake(recall_campaign, gettext_lazy("Taken out of every inbox."))

@@ -30,6 +30,7 @@ class CampaignForm(forms.Form):
     """A plan, except the words. Choices belong to the current application."""
 
     name = forms.CharField(label=_("Name"), max_length=120, help_text=_("Only your team sees it."))
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     people = forms.ChoiceField(label=_("Who gets it"), choices=_PEOPLE, widget=forms.RadioSelect, initial="all")
     segment = forms.ChoiceField(label=_("Segment"), required=False)
     external_ids = forms.CharField(
@@ -45,6 +46,7 @@ class CampaignForm(forms.Form):
     unknown_policy = forms.ChoiceField(
         label=_("If a crash leaves it open whether somebody got it"), choices=_POLICIES, widget=forms.RadioSelect,
         initial=UnknownPolicy.AT_MOST_ONCE,
+        help_text=_("A machine may stop between handing it over and hearing the answer. A receipt settles it later."),
     )  # fmt: skip
 
     def __init__(self, data: Any, request: DashboardRequest, campaign: Campaign | None = None) -> None:
@@ -84,6 +86,7 @@ def _initial(campaign: Campaign) -> dict[str, Any]:
     audience = campaign.audience
     return {
         "name": campaign.name,
+        "version": campaign.version,
         "people": "segment" if "segment_id" in audience else "ids" if "external_ids" in audience else "all",
         "segment": audience.get("segment_id"),
         "external_ids": "\n".join(audience.get("external_ids", [])),

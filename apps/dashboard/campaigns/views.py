@@ -15,9 +15,10 @@ from apps.campaigns.queries import counts_of_campaigns, messages_of
 from apps.campaigns.services import create_campaign, update_campaign
 from apps.campaigns.services.editing import Plan
 from apps.campaigns.simulation import simulate_campaign
-from apps.campaigns.states import Status
+from apps.campaigns.states import Status, may_change
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
+from apps.dashboard.campaigns.after_forms import AfterForm, after_initial, as_fields
 from apps.dashboard.campaigns.departures import departures_of
 from apps.dashboard.campaigns.forms import CampaignForm, ScheduleForm
 from apps.dashboard.campaigns.price import price_shown
@@ -27,13 +28,14 @@ from apps.dashboard.errors import NoApplication
 from apps.dashboard.forms import add_errors
 from apps.dashboard.messaging.content import BaseVariants, known_attributes, merged, someone, variants
 from apps.dashboard.messaging.typed import typed
-from apps.messaging.errors import ContentMissing, ContentTooLarge, TemplateInvalid
+from apps.messaging.errors import ContentMissing, ContentTooLarge, FollowUpInvalid, HandlingInvalid, TemplateInvalid
 from apps.messaging.models import Template
 from apps.messaging.queries import reasons_of
 from apps.messaging.states import UnknownPolicy
 from apps.tenants.models import TenantQuerySet
 
 _PER_PAGE = 25
+Forms = tuple[CampaignForm, TimingForm, AfterForm]
 
 
 def campaigns_of(request: DashboardRequest) -> TenantQuerySet[Campaign]:
@@ -73,7 +75,7 @@ def campaign_create(request: DashboardRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def campaign_edit(request: DashboardRequest, public_id: str) -> HttpResponse:
     campaign = campaigns_of(request).access(public_id)
-    if campaign.status != Status.DRAFT:
+    if not may_change(campaign.status, campaign.next_at):
         return redirect("dashboard:campaign", public_id)
     return _edit(request, campaign)
 
@@ -83,16 +85,20 @@ def _edit(request: DashboardRequest, campaign: Campaign | None) -> HttpResponse:
         raise NoApplication
     form = CampaignForm(request.POST or None, request, campaign)
     timing = TimingForm(request.POST or None, request, campaign)
+    after = AfterForm(request.POST or None, initial=after_initial(campaign) if campaign else None)
     before = campaign.content if campaign else None
     own = request.POST.get("source", "own") == "own"
     words = variants(request.POST if own and request.POST else None, before, language=request.tenant.language)
-    if request.method == "POST" and all([form.is_valid(), timing.is_valid(), not own or words.is_valid()]):
-        saved = _save(request, campaign, (form, timing), words)
+    if request.method == "POST" and all(
+        [form.is_valid(), timing.is_valid(), after.is_valid(), not own or words.is_valid()]
+    ):
+        saved = _save(request, campaign, (form, timing, after), words)
         if saved is not None:
             return redirect("dashboard:campaign", saved.public_id)
     context = {
         "form": form,
         "timing": timing,
+        "after": after,
         "words": words,
         "campaign": campaign,
         "someone": someone(request),
@@ -101,16 +107,15 @@ def _edit(request: DashboardRequest, campaign: Campaign | None) -> HttpResponse:
     return render(request, "dashboard/campaigns/edit.html", context)
 
 
-def _save(
-    request: DashboardRequest, campaign: Campaign | None, forms: tuple[CampaignForm, TimingForm], words: BaseVariants
-) -> Campaign | None:
+def _save(request: DashboardRequest, campaign: Campaign | None, forms: Forms, words: BaseVariants) -> Campaign | None:
     """The saved campaign, or None with the refusal on the form."""
     assert request.application is not None
-    form, timing = forms
+    form, timing, after = forms
     try:
         plan = _plan(request, campaign, forms, words)
         if campaign is not None:
-            return update_campaign(tenant=request.tenant, campaign=campaign, plan=plan)
+            seen = form.cleaned_data["version"]
+            return update_campaign(tenant=request.tenant, campaign=campaign, plan=plan, version=seen)
         return create_campaign(
             tenant=request.tenant, application=request.application, plan=plan, created_by=request.user
         )
@@ -118,6 +123,8 @@ def _save(
         words.add_faults(error)
     except (ScheduleInvalid, SendingRuleInvalid) as error:
         add_errors(timing, _on_fields(error))
+    except (FollowUpInvalid, HandlingInvalid) as error:
+        add_errors(after, as_fields(error))
     except HouseError as error:
         add_errors(form, error)
     return None
@@ -130,10 +137,8 @@ def _on_fields(error: HouseError) -> HouseError:
     return type(error)(error.message, fields={names.get(name, name): said for name, said in fields.items()})
 
 
-def _plan(
-    request: DashboardRequest, campaign: Campaign | None, forms: tuple[CampaignForm, TimingForm], words: BaseVariants
-) -> Plan:
-    form, timing = forms
+def _plan(request: DashboardRequest, campaign: Campaign | None, forms: Forms, words: BaseVariants) -> Plan:
+    form, timing, after = forms
     chosen = form.cleaned_data
     own = chosen["source"] == "own"
     template = None
@@ -149,6 +154,7 @@ def _plan(
         unknown_policy=UnknownPolicy(chosen["unknown_policy"]),
         schedule=timing.schedule,
         **timing.limits(),
+        **after.plan,
     )
 
 
@@ -222,5 +228,6 @@ def progress_of(shown: Campaign) -> dict[str, object]:
         "is_moving": shown.status in {Status.SCHEDULED, Status.SENDING} or (message is not None and not has_ended),
         "is_planned": message is not None and message.is_planned,
         "timing": words_of(shown),
+        "may_change": may_change(shown.status, shown.next_at),
         "reasons": reasons_of(message) if message is not None and has_ended else [],
     }
