@@ -15,6 +15,7 @@ from apps.audience.services.preferences import create_category
 from apps.audience.services.segments import create_segment
 from apps.audience.services.subscribers import upsert_subscriber
 from apps.billing.models import Invoice
+from apps.campaigns.journeys.services import create_journey
 from apps.campaigns.services import create_campaign
 from apps.campaigns.services.editing import Plan
 from apps.core import clock, ids
@@ -87,6 +88,11 @@ def _inbox_item(tenant: Tenant, application: Application) -> str:
     ).public_id  # fmt: skip
 
 
+def _journey(tenant: Tenant, application: Application) -> str:
+    definition = {"steps": [{"id": "end", "kind": "end"}]}
+    return create_journey(tenant=tenant, application=application, name="Made", definition=definition).public_id
+
+
 def _campaign(tenant: Tenant, application: Application) -> str:
     plan = Plan(name="Sale", audience={"all": True}, routes=["console"], content=CONTENT)
     return create_campaign(tenant=tenant, application=application, plan=plan).public_id
@@ -135,6 +141,7 @@ MAKERS: dict[str, Maker] = {
     "device_id": _device,
     "application_id": lambda tenant, application: application.application_id,
     "campaign_id": _campaign,
+    "journey_id": _journey,
     "category_id": _category,
     "external_id": _subscriber,
     "import_id": _import,
