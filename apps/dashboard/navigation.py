@@ -49,6 +49,7 @@ SECTIONS = (
         (
             Entry(_("Templates"), "dashboard:template-list", "document", "campaigns.read"),
             Entry(_("Campaigns"), "dashboard:campaign-list", "megaphone", "campaigns.read"),
+            Entry(_("Journeys"), "dashboard:journey-list", "arrow", "campaigns.read"),
         ),
     ),
     Section(

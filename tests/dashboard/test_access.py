@@ -112,6 +112,7 @@ def foreign_ids(
             "categories": {"public_id": category.public_id},
             "templates": {"public_id": first(Template)},
             "campaigns": {"public_id": campaign.public_id},
+            "journeys": {"public_id": made("journey_id")},
             "webhooks": {"public_id": made("webhook_id"), "delivery_id": made("delivery_id")},
             "provider-credentials": {"public_id": made("credential_id")},
             "invoices": {"invoice_id": made("invoice_id")},

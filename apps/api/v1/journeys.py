@@ -269,5 +269,5 @@ class JourneyExplain(ApiView):
     def post(self, request: ApiRequest, journey_id: str) -> Response:
         """The way one person would go by the draft, with everything as it is now. Nothing is sent or written."""
         journey = _journeys_of(request).access(journey_id)
-        way = explain_journey(journey, _person(request, self.body(JourneyPersonBody)))
+        way: Any = explain_journey(journey, _person(request, self.body(JourneyPersonBody)))
         return Response(PassedSerializer(way, many=True).data)

@@ -19,6 +19,9 @@ def versions_of(journey: Journey) -> TenantQuerySet[JourneyVersion]:
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Lines of the two definitions as (` `, `+` or `-`, text), with three unchanged ones around each change."""
-    shown = [json.dumps(one, indent=2, ensure_ascii=False, sort_keys=True).splitlines() for one in (before, after)]
-    lines = list(difflib.unified_diff(*shown, n=3, lineterm=""))[2:]
+    lines = list(difflib.unified_diff(_lines(before), _lines(after), n=3, lineterm=""))[2:]
     return [("…", "") if line.startswith("@@") else (line[0], line[1:]) for line in lines]
+
+
+def _lines(definition: Mapping[str, Any]) -> list[str]:
+    return json.dumps(definition, indent=2, ensure_ascii=False, sort_keys=True).splitlines()
