@@ -378,6 +378,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "providers.warn_of_ends": {
+        "task": "providers.warn_of_ends",
+        "schedule": 6 * 3600.0,
+        "options": {"expires": 3600},
+    },
     "accounts.sweep": {"task": "accounts.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 

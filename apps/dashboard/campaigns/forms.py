@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.audience.models import Segment
 from apps.campaigns.models import Campaign
 from apps.dashboard.access import DashboardRequest
+from apps.dashboard.providers.standing import route_states
 from apps.dashboard.route_names import in_usual_order, route_name
 from apps.messaging.models import Template
 from apps.messaging.states import UnknownPolicy
@@ -24,6 +29,23 @@ _POLICIES = [
     (UnknownPolicy.AT_MOST_ONCE, _("Never twice: leave it, marked as unknown")),
     (UnknownPolicy.AT_LEAST_ONCE, _("Rather twice than never: send it again")),
 ]
+
+
+class RoutesWidget(forms.CheckboxSelectMultiple):
+    """closed: routes that cannot be chosen now."""
+
+    closed: set[str] = set()  # replaced per form, never changed
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if str(value) in self.closed:
+            option["attrs"]["disabled"] = True
+        return option
+
+
+def _with_state(route: str, states: Mapping[str, str]) -> SafeString:
+    pill = render_to_string("dashboard/providers/_state.html", {"state": states[route]}) if route in states else ""
+    return format_html("<span>{}</span> {}", route_name(route), pill)
 
 
 class CampaignForm(forms.Form):
@@ -40,7 +62,7 @@ class CampaignForm(forms.Form):
     source = forms.ChoiceField(label=_("Words"), choices=_WORDS, widget=forms.RadioSelect, initial="own")
     template = forms.ChoiceField(label=_("Template"), required=False)
     routes = forms.MultipleChoiceField(
-        label=_("How it is delivered"), widget=forms.CheckboxSelectMultiple, initial=["realtime"],
+        label=_("How it is delivered"), widget=RoutesWidget, initial=["realtime"],
         help_text=_("Tried in this order until one reaches the person."),
     )  # fmt: skip
     unknown_policy = forms.ChoiceField(
@@ -55,7 +77,18 @@ class CampaignForm(forms.Form):
         templates = Template.objects.of(request.tenant).filter(application=request.application).order_by("name")
         self._choose("segment", [(segment.public_id, segment.name) for segment in segments])
         self._choose("template", [(template.public_id, template.name) for template in templates])
-        self._choose("routes", [(name, route_name(name)) for name in in_usual_order(provider_names())])
+        self._offer_routes(request, campaign)
+
+    def _offer_routes(self, request: DashboardRequest, campaign: Campaign | None) -> None:
+        """Each with its health; one that lacks its credential can only be chosen where it was chosen before."""
+        states: dict[str, str] = {}
+        if request.application is not None:
+            states = route_states(tenant=request.tenant, application=request.application)
+        self._choose("routes", [(name, _with_state(name, states)) for name in in_usual_order(provider_names())])
+        widget = self.fields["routes"].widget
+        assert isinstance(widget, RoutesWidget)
+        chosen = campaign.routes if campaign else []
+        widget.closed = {name for name, state in states.items() if state == "none" and name not in chosen}
 
     def _choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
         field = self.fields[name]

@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 from apps.core import clock
 from apps.core.charts import Bar, bar_chart
 from apps.dashboard.route_names import in_usual_order, route_name
+from apps.providers import breaker
 from apps.providers.advice import advice_for
 from apps.providers.base import Limits
-from apps.providers.breaker import State
+from apps.providers.breaker import Circuit, State
 from apps.providers.health import Health, LastError, provider_health
 from apps.providers.models import ProviderCredential
 from apps.providers.registry import limits_of, needs_of, provider_names
@@ -134,3 +135,25 @@ def _chart(hours: Sequence[str], values: Sequence[int], title: str, series: int)
     bars = [Bar(hour, value, f"{hour}: {intcomma(value)}") for hour, value in zip(hours, values, strict=True)]
     description = _("%(count)s in 24 hours") % {"count": intcomma(sum(values))}
     return bar_chart(bars, title=title, description=description, series=series)
+
+
+def route_states(*, tenant: Tenant, application: Application) -> dict[str, str]:
+    """Route -> `none`, `ready`, `paused` or `open`, as somebody who chooses routes must know. Inside the scope."""
+    known = ProviderCredential.objects.of(tenant).filter(application=application, retired_at=None).order_by("-id")
+    usable: dict[str, str] = {}
+    paused: set[str] = set()
+    for row in known:
+        if row.paused_at is None:
+            usable.setdefault(row.provider, row.public_id)
+        else:
+            paused.add(row.provider)
+    states = {}
+    for name in provider_names():
+        if not needs_of(name).fields:
+            states[name] = "ready"
+        elif name in usable:
+            circuit = Circuit(tenant.home_region, application.application_id, name, usable[name])
+            states[name] = "open" if breaker.look(circuit).state in {State.OPEN, State.HALF_OPEN} else "ready"
+        else:
+            states[name] = "paused" if name in paused else "none"
+    return states
