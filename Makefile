@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run compiled web gateway worker beat test check format bench chaos chaos-push messages screenshots install install-dev
+.PHONY: help run compiled web gateway worker beat test check format bench chaos chaos-campaign chaos-push messages screenshots install install-dev
 
 help:
 	@echo "make run          install, start everything, serve http://127.0.0.1:8000 (PORT=, PUSHSAAS_HOME=)"
@@ -10,6 +10,7 @@ help:
 	@echo "make check        format, lint, types, import contract"
 	@echo "make bench        every figure as a ratio (ONLY=name for one)"
 	@echo "make chaos        kills gateways, empties Valkey, cuts connections under load (SEED=, FAULTS=)"
+	@echo "make chaos-campaign  kills workers, PostgreSQL and Valkey under a campaign of 200,000 (SEED=, FAULTS=, PEOPLE=)"
 	@echo "make chaos-push   50,000 pushes while the network does everything wrong (SEED=, PUSHES=)"
 	@echo "make web|gateway|worker|beat   one role, against PUSHSAAS_DATABASE_URL and PUSHSAAS_VALKEY_URL or a running home"
 	@echo "make messages     collect texts for translation, compile the catalogues"
@@ -57,6 +58,9 @@ bench: install-dev
 
 chaos: install-dev
 	@SEED=$(SEED) FAULTS=$(FAULTS) $(BIN)/python -m tests.chaos
+
+chaos-campaign: install-dev
+	@SEED=$(SEED) FAULTS=$(FAULTS) PEOPLE=$(PEOPLE) $(BIN)/python -m tests.campaigns.crash_campaign
 
 chaos-push: install-dev
 	@PUSHES=$${PUSHES:-50000} SEED=$(SEED) $(BIN)/python -m pytest tests/providers/test_fault_run.py -q -s -k lost

@@ -105,22 +105,21 @@ class Live:
 
     def __init__(self, home: Path, *, durable: bool = False) -> None:
         self.home = home
-        sockets = home / "run"
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PUSHSAAS_")},
             "PUSHSAAS_HOME": str(home),
             "DJANGO_SETTINGS_MODULE": "pushsaas.settings",
             "PYTHONPATH": str(ROOT),
         }
-        data, fast = home / "postgres", None if durable else _FAST
-        is_prepared = clusters.restore(data, "pushsaas")
-        self._engines = [embedded.start_postgres(data, sockets, settings=fast), self._start_valkey()]
+        self._durable = durable
+        is_prepared = clusters.restore(home / "postgres", "pushsaas")
+        self._engines = [self._start_postgres(), self._start_valkey()]
         self.servers: list[LiveServer] = []
         if not is_prepared:
             self.manage("prepare_database")
             self._engines[0].stop()
-            clusters.keep(data, "pushsaas")
-            self._engines[0] = embedded.start_postgres(data, sockets, settings=fast)
+            clusters.keep(home / "postgres", "pushsaas")
+            self._engines[0] = self._start_postgres()
 
     @property
     def valkey_url(self) -> str:
@@ -155,6 +154,17 @@ class Live:
         valkey.process.kill()
         valkey.process.wait()
         self._engines.append(self._start_valkey())
+
+    def kill_postgres(self) -> None:
+        """kill -9 of the server, then recovery from its log."""
+        self._engines[0].process.kill()
+        self._engines[0].process.wait()
+        self._engines[0] = self._start_postgres()
+
+    def _start_postgres(self) -> embedded.Engine:
+        return embedded.start_postgres(
+            self.home / "postgres", self.home / "run", settings=None if self._durable else _FAST
+        )
 
     def _start_valkey(self) -> embedded.Engine:
         return embedded.start_valkey(self.home / "valkey", self.home / "run", settings={"appendonly": "no"})

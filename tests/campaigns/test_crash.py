@@ -57,7 +57,10 @@ class Receiver(threading.Thread):
 
     def run(self) -> None:
         while not self._stop_asked.is_set():
-            found = self._pubsub.get_message(timeout=0.2)
+            try:
+                found = self._pubsub.get_message(timeout=0.2)
+            except redis.ConnectionError:  # Valkey was killed; who starts it again listens anew
+                return
             if found is not None and found["type"] == "pmessage":
                 event = orjson.loads(found["data"].partition(b"\n")[2])
                 self.seen[event["channel"].removeprefix("#server-to-user-")] += 1
@@ -101,8 +104,8 @@ class Api:
         return self._done(requests.post(f"{self._url}/{path}", json=body, headers=self._headers, timeout=30))
 
     def _done(self, answer: requests.Response) -> Any:
-        if answer.status_code == 429:
-            time.sleep(float(answer.headers["Retry-After"]))
+        if answer.status_code in (429, 503):  # 503: PostgreSQL was killed under it
+            time.sleep(float(answer.headers.get("Retry-After", 0.5)))
             return self._done(requests.Session().send(answer.request))
         assert answer.ok, answer.text
         return answer.json()
