@@ -54,7 +54,7 @@ def checked_event(
         raise BadEvent(_("Event names that start with pusher: or pusher_internal: are the protocol's own."))
     if not isinstance(data, str):
         raise BadEvent(_("data must be a string; encode JSON before you publish it."))
-    if len(data) > max_bytes or len(data.encode("utf-8", "surrogatepass")) > max_bytes:
+    if len(data) > max_bytes or (4 * len(data) > max_bytes and len(data.encode("utf-8", "surrogatepass")) > max_bytes):
         raise EventTooLarge(_("data is larger than the %d bytes this application allows.") % max_bytes)
     if not _is_encodable(name) or not _is_encodable(data):
         raise BadEvent(_("name and data must be valid Unicode text."))
@@ -76,6 +76,8 @@ def _checked_channels(names: Sequence[object]) -> tuple[str, ...]:
 
 
 def _is_encodable(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

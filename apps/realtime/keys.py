@@ -40,8 +40,9 @@ def cached(application_id: str, channel: str) -> str:
     return f"rt:{{{application_id}:{channel}}}:c"
 
 
-def once(application_id: str, channel: str, idempotency_key: str) -> str:
-    return f"rt:{{{application_id}:{channel}}}:i:{idempotency_key}"
+def publication(topic: str, idempotency_key: str) -> list[str]:
+    """meta, log, cached and once of the channel with this topic."""
+    return [f"{topic}:m", f"{topic}:l", f"{topic}:c", f"{topic}:i:{idempotency_key}"]
 
 
 def partition_number(channel: str) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 
 from apps.realtime import keys, scripts
 from apps.realtime.events import CACHE_TTL, IDEMPOTENCY_TTL, META_TTL, Event, new_publication_id
@@ -12,6 +14,23 @@ from apps.realtime.link import Lines
 from apps.realtime.protocol import channels
 from apps.realtime.protocol.publications import Position, Topic, packed, parse_position
 from apps.tenants.application_settings import ApplicationSettings
+
+
+class _Epochs:
+    """Random for the process and its forked children, counted within it: reading the system's randomness is a call."""
+
+    def __init__(self) -> None:
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._process, self._numbers = secrets.token_hex(6), count()
+
+    def next(self) -> str:
+        return f"{self._process}{next(self._numbers):x}"
+
+
+_epochs = _Epochs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +57,13 @@ def script_call(
     application_id: str, settings: ApplicationSettings, event: Event, channel: str, publication_id: str, once: str
 ) -> ScriptCall:
     """The same for both planes. once: an idempotency key, or empty."""
-    names = [
-        keys.meta(application_id, channel),
-        keys.log(application_id, channel),
-        keys.cached(application_id, channel),
-        keys.once(application_id, channel, once),
-    ]
+    topic = keys.topic(application_id, channel)
+    names = keys.publication(topic, once)
     body = event.body(channel, publication_id)
     cache_ttl = CACHE_TTL if channels.kind_of(channel).is_cached else 0
     return ScriptCall(names, [
-        body, settings.history_size, settings.history_ttl, META_TTL, secrets.token_hex(6),
-        keys.topic(application_id, channel), IDEMPOTENCY_TTL if once else 0, cache_ttl,
+        body, settings.history_size, settings.history_ttl, META_TTL, _epochs.next(),
+        topic, IDEMPOTENCY_TTL if once else 0, cache_ttl,
     ])  # fmt: skip
 
 

@@ -145,6 +145,7 @@ async def test_the_console_sees_connections_channels_and_publications_while_it_w
         await it.published(shop, "presence-a", name="hello", data="secret" * 200)
         await client.event()
         await engine.tracer.refresh(list(engine.applications.values()), "node")
+        await engine.lines.call("PING")  # nobody waits for the snapshot, which leaves before this
         [connection] = queries.live_connections(region=region, application_id=shop.application_id)
         assert (connection.socket_id, connection.channels) == (client.socket_id, ["presence-a"])
         [channel] = queries.occupied_channels(region=region, application_id=shop.application_id)

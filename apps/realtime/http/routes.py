@@ -60,6 +60,9 @@ def is_ours(path: str) -> bool:
 async def serve(plane: Plane, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         request = await read_request(scope, receive)
+        if found := _found(request):
+            await (await _reply(plane, request, *found)).send(send)
+            return
         if stream := _STREAM.match(request.path):
             await sse.serve(plane, scope, request, unquote(stream[1]), receive, send)
             return
@@ -69,7 +72,7 @@ async def serve(plane: Plane, scope: Scope, receive: Receive, send: Send) -> Non
         if fallback.is_ours(request.path):
             await fallback.serve(plane, request, receive, send)
             return
-        reply = await _reply(plane, request)
+        reply = _unrouted(request)
     except HouseError as error:
         reply = error_reply(error)
     except (LinkLost, CommandFailed, OSError) as error:
@@ -78,16 +81,25 @@ async def serve(plane: Plane, scope: Scope, receive: Receive, send: Send) -> Non
     await reply.send(send)
 
 
-async def _reply(plane: Plane, request: Request) -> Reply:
-    matches = [(route, found) for route in _ROUTES if (found := route.pattern.match(request.path))]
-    if not matches:
+def _found(request: Request) -> tuple[Route, list[str]] | None:
+    for route in _ROUTES:
+        if route.method == request.method and (found := route.pattern.match(request.path)):
+            return route, [unquote(group) for group in found.groups()]
+    return None
+
+
+async def _reply(plane: Plane, request: Request, route: Route, arguments: list[str]) -> Reply:
+    application_id, *rest = arguments
+    record = await identify(plane.registry, request, application_id or None, scope=route.scope)
+    return await _call(await plane.engine(record.region), record, request, route, rest)
+
+
+def _unrouted(request: Request) -> Reply:
+    """Raises UnknownPath."""
+    methods = {route.method for route in _ROUTES if route.pattern.match(request.path)}
+    if not methods:
         raise UnknownPath
-    for route, found in matches:
-        if route.method == request.method:
-            application_id, *rest = (unquote(group) for group in found.groups())
-            record = await identify(plane.registry, request, application_id or None, scope=route.scope)
-            return await _call(await plane.engine(record.region), record, request, route, rest)
-    allowed = ", ".join(sorted({route.method for route, _ in matches})).encode()
+    allowed = ", ".join(sorted(methods)).encode()
     message = f"This path takes {allowed.decode()}."
     return Reply({"code": "method_not_allowed", "message": message}, 405, ((b"allow", allowed),))
 

@@ -51,17 +51,15 @@ class SignedRequest:
 
 def query_pairs(query: bytes) -> list[tuple[str, str]]:
     """Splits on `&` and the first `=`, percent-decodes. Unlike a form, `+` and `;` mean themselves (the SDKs' way)."""
-    pairs = []
-    for pair in query.decode("latin-1").split("&"):
-        if pair:
-            name, _, value = pair.partition("=")
-            pairs.append((unquote(name).lower(), unquote(value)))
-    return pairs
+    parts = [pair.partition("=") for pair in query.decode("latin-1").split("&") if pair]
+    if b"%" not in query:
+        return [(name.lower(), value) for name, _, value in parts]
+    return [(unquote(name).lower(), unquote(value)) for name, _, value in parts]
 
 
 def request_text(request: SignedRequest, pairs: list[tuple[str, str]]) -> str:
-    signed = sorted(pair for pair in pairs if pair[0] != "auth_signature")
-    return f"{request.method}\n{request.path}\n" + "&".join(f"{name}={value}" for name, value in signed)
+    signed = sorted([pair for pair in pairs if pair[0] != "auth_signature"])
+    return f"{request.method}\n{request.path}\n" + "&".join([f"{name}={value}" for name, value in signed])
 
 
 def why_not_signed(request: SignedRequest, secrets: Mapping[str, str], now: float) -> str | None:

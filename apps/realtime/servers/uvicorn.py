@@ -11,6 +11,8 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, cast
 from urllib.parse import unquote
 
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
 from apps.realtime.peers import EXTENSION
 from apps.realtime.protocol.frames import FrameError, FrameReader, Opcode, Received, close_payload, frame
 from apps.realtime.websocket import MAX_MESSAGE
@@ -22,6 +24,45 @@ _CLOSE_TIMEOUT = 5.0
 #: Messages a client may have waiting for the application before its socket is no longer read.
 _MAX_INBOX = 32
 _NOT_SENT = frozenset({1005, 1006, 1015})
+
+
+class CorkedTransport:
+    """Head and body of a response, and responses of one turn of the loop, leave in one write instead of one each."""
+
+    __slots__ = ("_loop", "_waiting", "plain")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.plain = transport
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._waiting:
+            self._loop.call_soon(self.flush)
+        self._waiting.append(data)
+
+    def flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting and not self.plain.is_closing():
+            self.plain.write(b"".join(waiting))
+
+    def close(self) -> None:
+        self.flush()
+        self.plain.close()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.flush()
+        self.plain.set_protocol(protocol)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
+
+
+class CorkedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP, which writes head and body apart."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast("asyncio.Transport", CorkedTransport(transport)))
 
 
 class FramesProtocol(asyncio.Protocol):
@@ -45,7 +86,8 @@ class FramesProtocol(asyncio.Protocol):
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
+        plain = getattr(transport, "plain", transport)
+        self._transport = cast("asyncio.Transport", plain)  # uvloop's is no subclass of it
         self._server_state.connections.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:
