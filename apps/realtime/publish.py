@@ -21,12 +21,14 @@ from apps.realtime.protocol import channels as names
 from apps.realtime.protocol import messages as protocol_messages
 from apps.realtime.protocol.publications import Topic, packed
 from apps.realtime.publishing import Published, published, script_call, stored_count
-from apps.realtime.tracing import note_from_control_plane
+from apps.realtime.tracing import is_watched, note_from_control_plane
 from apps.realtime.usage import INTERVAL, UsageRecord
 from apps.tenants.application_settings import ApplicationSettings
 
 #: PUBLISH commands in one round trip.
 _PIPELINE = 500
+#: Of those, how many the console's feed shows.
+_NOTED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,20 @@ def publish_to_users(*, region: str, application_id: str, tenant_id: int, messag
             reached = _publish_pipelined(client, application_id, messages[start : start + _PIPELINE])
             _record_usage(client, tenant_id, application_id, sum(1 for count in reached if count))
             receivers += reached
+            batch = zip(messages[start : start + _PIPELINE], reached, strict=True)
+            _note_messages(client, application_id, [message for message, count in batch if count])
     except RedisError as error:
         raise BrokerUnavailable(retry_after=1) from error
     return receivers
+
+
+def _note_messages(client: Redis, application_id: str, messages: Sequence[UserMessage]) -> None:
+    """The first few of them for the console, while somebody looks at it."""
+    for message in messages[:_NOTED] if is_watched(client, application_id) else ():
+        note_from_control_plane(
+            client, application_id, "published",
+            event=message.event, channels=[names.user_channel(message.external_id)], data=message.data,
+        )  # fmt: skip
 
 
 def _publish_pipelined(client: Redis, application_id: str, messages: Sequence[UserMessage]) -> list[int]:

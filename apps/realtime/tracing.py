@@ -20,9 +20,13 @@ _MAX_DATA = 512
 SNAPSHOT_TTL = 10
 
 
+def is_watched(client: Redis, application_id: str) -> bool:
+    return bool(client.exists(keys.watch(application_id)))
+
+
 def note_from_control_plane(client: Redis, application_id: str, kind: str, **facts: Any) -> None:
     """A blocking note of a process that holds no applications and so must ask whether anybody watches."""
-    if client.exists(keys.watch(application_id)):
+    if is_watched(client, application_id):
         name = keys.trace(application_id)
         client.xadd(name, {"e": _entry(kind, facts)}, maxlen=MAX_ENTRIES)
         client.expire(name, TTL)

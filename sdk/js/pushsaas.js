@@ -9,6 +9,9 @@
 // authorize({ socketId, channel }) and authenticate({ socketId }) ask your server for a signature and resolve to
 // { auth, channel_data } and { auth, user_data }. Both are asked again after each reconnect.
 //
+// With tokens instead: token() resolves to a connection token, channelToken({ channel }) to one that covers the channel; both
+// are asked again before the last one runs out. batch.js authorises many channels with one request.
+//
 // After a reconnect a channel resumes where it stood: what was published meanwhile comes in order, before what is live.
 // Where that cannot be done the channel emits "pusher:messages_lost": load your state. `channel.position` may be kept,
 // say over a page load, and given to subscribe(name, { position }); subscribe(name, { rewind: 10 }) begins with the newest ten.
@@ -90,9 +93,9 @@ export class Pushsaas extends Emitter {
   #signingIn = false;
   #channels = new Map();
 
-  constructor({ key, url, authorize, authenticate, recover = true, random = Math.random }) {
+  constructor({ key, url, authorize, authenticate, token, channelToken, recover = true, random = Math.random }) {
     super();
-    Object.assign(this, { key, authorize, authenticate, recover, random });
+    Object.assign(this, { key, authorize, authenticate, token, channelToken, recover, random });
     this.url = url.replace(/^http/, "ws").replace(/\/$/, "");
     this.state = "disconnected";
     this.socketId = null;
@@ -152,6 +155,7 @@ export class Pushsaas extends Emitter {
     else if (event === "pusher:pong") return;
     else if (event === "pusher:error") this.emit("error", data);
     else if (event === "pusher:signin_success") this.#signedIn(data);
+    else if (event === "pusher:token_expiring") this.#refresh(channel);
     else if (channel?.startsWith("#server-to-user-")) this.#forUser(event, data);
     else if (channel) this.#channels.get(channel)?.receive(event, data, message);
     else this.emit(event, data);
@@ -170,7 +174,7 @@ export class Pushsaas extends Emitter {
   async #join(channel) {
     const socketId = this.socketId;
     try {
-      const proof = channel.needsAuth ? await this.authorize({ socketId, channel: channel.name }) : {};
+      const proof = channel.needsAuth ? await this.#proof(socketId, channel.name) : {};
       // The answer may belong to a connection that is gone by now; the next one asks again.
       if (socketId === this.socketId && this.#channels.has(channel.name)) {
         this.send("pusher:subscribe", { ...channel.wish, ...proof });
@@ -180,10 +184,24 @@ export class Pushsaas extends Emitter {
     }
   }
 
+  async #proof(socketId, channel) {
+    return this.channelToken ? { token: await this.channelToken({ channel }) } : this.authorize({ socketId, channel });
+  }
+
+  async #refresh(channel) {
+    const socketId = this.socketId;
+    try {
+      const token = await (channel ? this.channelToken({ channel }) : this.token());
+      if (socketId === this.socketId) this.send("pusher:refresh_token", { token });
+    } catch (error) {
+      this.emit("error", { message: error.message });
+    }
+  }
+
   async #authenticate() {
     const socketId = this.socketId;
     try {
-      const proof = await this.authenticate({ socketId });
+      const proof = this.token ? { token: await this.token() } : await this.authenticate({ socketId });
       if (socketId === this.socketId) this.send("pusher:signin", proof);
     } catch (error) {
       this.emit("error", { message: error.message });

@@ -37,7 +37,7 @@ def node_client(
 
     def start(
         user: str = "ada", *, server: LiveServer | None = None, wrong: bool = False, transport: str = "ws",
-        client_port: int = 0, watchlist: Sequence[str] = (), tenant: LiveTenant | None = None,
+        client_port: int = 0, watchlist: Sequence[str] = (), tenant: LiveTenant | None = None, batch: bool = False,
     ) -> NodeClient:  # fmt: skip
         client = NodeClient(HERE / "driver.cjs")
         started.append(client)
@@ -45,7 +45,7 @@ def node_client(
         shop = tenant or live_tenant
         client.do(
             "use", appId=shop.application_id, key=shop.key, secret=shop.secret, watchlist=list(watchlist),
-            port=client_port or (server or gateway).port, user=user, wrong=wrong, transport=transport,
+            port=client_port or (server or gateway).port, user=user, wrong=wrong, transport=transport, batch=batch,
         )  # fmt: skip
         return client
 

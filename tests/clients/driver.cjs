@@ -26,6 +26,18 @@ function authorizeChannel({ socketId, channelName }, callback) {
   callback(null, { auth: app.wrong ? app.key + ":00" : signed(`${socketId}:${channelName}`) });
 }
 
+// The same answers, for many channels with one question; "private-closed" is the one it refuses.
+async function batchAuthorizer() {
+  const { batchAuthorizer: authorizer } = await import("../../sdk/js/batch.js");
+  return authorizer({
+    ask: async ({ socketId, channels }) => {
+      say("asked", { channels });
+      const open = channels.filter((channel) => channel !== "private-closed");
+      return Object.fromEntries(open.map((channel) => [channel, { auth: signed(`${socketId}:${channel}`) }]));
+    },
+  });
+}
+
 function authenticateUser({ socketId }, callback) {
   const userData = JSON.stringify({ id: app.user, user_info: { name: app.user }, watchlist: app.watchlist });
   callback(null, { auth: signed(`${socketId}::user::${userData}`), user_data: userData });
@@ -37,11 +49,11 @@ const commands = {
     server = new Server({ appId: app.appId, key: app.key, secret: app.secret, host: "127.0.0.1", port: app.port, useTLS: false,
       encryptionMasterKeyBase64: Buffer.alloc(32, "x").toString("base64") });
   },
-  connect() {
+  async connect() {
     client = new Client(app.key, {
       cluster: "x", wsHost: "127.0.0.1", wsPort: app.port, httpHost: "127.0.0.1", httpPort: app.port, forceTLS: false,
       enabledTransports: [app.transport ?? "ws"],
-      channelAuthorization: { customHandler: authorizeChannel },
+      channelAuthorization: { customHandler: app.batch ? await batchAuthorizer() : authorizeChannel },
       userAuthentication: { customHandler: authenticateUser },
     });
     client.connection.bind("state_change", ({ current }) => say("state", { state: current, socket: client.connection.socket_id }));
@@ -51,6 +63,9 @@ const commands = {
     const subscribed = client.subscribe(channel);
     subscribed.bind_global((event, data) => say("event", { channel, event, data }));
     subscribed.bind("client-here", (data, { user_id }) => say("sender", { channel, user: user_id }));
+  },
+  subscribeAll({ channels }) {
+    for (const channel of channels) commands.subscribe({ channel });
   },
   unsubscribe({ channel }) {
     client.unsubscribe(channel);

@@ -185,3 +185,15 @@ def test_an_unknown_key_stays_away(node_client: Start) -> None:
     client.do("use", appId="1", key="nobody", secret="s", port=client.port, user="ada")
     client.do("connect")
     assert client.expect("error")["error"]["code"] == 4001
+
+
+def test_a_batch_authorizer_asks_once_for_many_channels_and_one_refusal_costs_only_itself(node_client: Start) -> None:
+    client = node_client(batch=True)
+    client.connected()
+    names = [f"private-{number}" for number in range(30)]
+    client.do("subscribeAll", channels=[*names, "private-closed"])
+    for name in names:
+        client.expect("event", channel=name, event="pusher:subscription_succeeded")
+    client.expect("event", channel="private-closed", event="pusher:subscription_error")
+    asked = [report["channels"] for report in client.seen("asked")]
+    assert asked == [[*names, "private-closed"]]

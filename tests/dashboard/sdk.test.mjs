@@ -210,3 +210,40 @@ test("a kept position and a rewind are asked for once, and plain protocol 7 on d
   await settled();
   assert.deepEqual(sockets[1].sent[0].data, { channel: "news" });
 });
+
+test("tokens sign in, subscribe and are refreshed before they run out", async () => {
+  let number = 0;
+  const client = newClient({
+    token: async () => `user-${++number}`,
+    channelToken: async ({ channel }) => `${channel}-${++number}`,
+  });
+  client.signIn();
+  client.subscribe("private-x");
+  client.connect();
+  sockets[0].establish();
+  await settled();
+  assert.deepEqual(sockets[0].sent.map(({ event, data }) => [event, data.token]), [
+    ["pusher:signin", "user-1"], ["pusher:subscribe", "private-x-2"],
+  ]);
+  sockets[0].receive("pusher:token_expiring", { expires_in: 30 });
+  await settled();
+  sockets[0].receive("pusher:token_expiring", { expires_in: 30 }, "private-x");
+  await settled();
+  assert.deepEqual(sockets[0].sent.slice(2).map(({ event, data }) => [event, data.token]), [
+    ["pusher:refresh_token", "user-3"], ["pusher:refresh_token", "private-x-4"],
+  ]);
+});
+
+test("a token that comes too late for its connection is not sent on the next one", async () => {
+  let give;
+  const client = newClient({ token: () => new Promise((resolve) => { give = resolve; }) });
+  client.connect();
+  sockets[0].establish();
+  sockets[0].receive("pusher:token_expiring", { expires_in: 30 });
+  sockets[0].onclose({ code: 4200, reason: "" });
+  mock.timers.tick(0);
+  sockets[1].establish("3.4");
+  give("late");
+  await settled();
+  assert.deepEqual(sockets[1].sent, []);
+});

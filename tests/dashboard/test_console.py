@@ -13,6 +13,7 @@ from apps.core import valkey
 from apps.dashboard.console import reading
 from apps.realtime import keys
 from apps.realtime.protocol import signing
+from apps.realtime.publish import UserMessage, publish_to_users
 from apps.tenants.models import Application, Tenant
 from apps.tenants.permissions import Role
 from apps.tenants.scope import tenant_scope
@@ -187,3 +188,30 @@ def test_signing_needs_the_right_to_publish_and_a_csrf_token(tenant: Tenant, app
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = member_client(tenant, Role.DEVELOPER).cookies
     assert sign(strict, "authenticate", user_id="alice").status_code == 403
+
+
+def test_the_feed_can_be_narrowed_to_one_kind(developer: Client, application: Application, region: str) -> None:
+    trace(region, application, kind="published", event="order-shipped", channels=["news"], data="{}")
+    trace(region, application, kind="error", message="Bad signature", code="4009", socket_id=SOCKET)
+    html = developer.get("/console/feed", {"kind": "error"}).content.decode()
+    assert "Bad signature" in html
+    assert "order-shipped" not in html
+    assert "order-shipped" in developer.get("/console/feed", {"kind": "nonsense"}).content.decode()
+
+
+def test_messages_to_users_who_are_there_show_in_the_feed(
+    developer: Client, tenant: Tenant, application: Application, region: str
+) -> None:
+    developer.get("/console/")
+    client = valkey.connect(region)
+    pubsub = client.pubsub()
+    pubsub.subscribe(keys.topic(application.application_id, "#server-to-user-ada"))
+    pubsub.get_message(timeout=5)
+    messages = [UserMessage(name, "notification", f'"for {name}"', f"id-{name}") for name in ("ada", "bo")]
+    publish_to_users(
+        region=region, application_id=application.application_id, tenant_id=tenant.pk, messages=messages
+    )  # fmt: skip
+    pubsub.close()
+    html = developer.get("/console/feed").content.decode()
+    assert "#server-to-user-ada" in html
+    assert "#server-to-user-bo" not in html

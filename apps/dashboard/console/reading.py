@@ -17,6 +17,8 @@ from apps.realtime.queries import LiveConnection, OccupiedChannel, Trace
 SHOWN = 50
 _FEED_READ = 300
 _SHOWN_MEMBERS = 20
+#: Of the feed's entries.
+KINDS = ("published", "error", "connected", "disconnected")
 _TONES = {"published": "info", "error": "bad", "connected": "good"}
 _OWN_COLUMNS = {"event", "channel", "channels", "socket_id", "data", "message", "code"}
 
@@ -62,8 +64,9 @@ class Look:
     connections: Sequence[LiveConnection] = ()
 
 
-def look(*, region: str, tenant_id: int, application_id: str, word: str) -> Look:
-    """Also keeps the gateways' feed switched on, as long as somebody keeps looking. word: case-folded, or empty."""
+def look(*, region: str, tenant_id: int, application_id: str, word: str, kind: str = "") -> Look:
+    """Also keeps the gateways' feed switched on, as long as somebody keeps looking. word: case-folded, or
+    empty. kind: of the feed's entries, or empty."""
     try:
         queries.watch(region=region, application_id=application_id)
         count = queries.connection_count(region=region, tenant_id=tenant_id, application_id=application_id)
@@ -80,7 +83,7 @@ def look(*, region: str, tenant_id: int, application_id: str, word: str) -> Look
         is_reachable=True,
         connection_count=count,
         channel_count=len(channels),
-        feed=[row for row in feed if _has(word, *row.words)][:SHOWN],
+        feed=[row for row in feed if kind in ("", row.kind) and _has(word, *row.words)][:SHOWN],
         channels=rows,
         connections=[each for each in connections if _has(word, *_words_of(each))][:SHOWN],
     )

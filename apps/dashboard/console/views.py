@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.console.forms import PublishForm
-from apps.dashboard.console.reading import Look, look
+from apps.dashboard.console.reading import KINDS, Look, look
 from apps.dashboard.errors import NoApplication
 from apps.dashboard.forms import add_errors
 from apps.realtime.publish import publish
@@ -23,14 +23,16 @@ _MAX_WORD = 100
 @page("console.read", in_scope=False)
 @require_safe
 def console(request: DashboardRequest) -> HttpResponse:
-    context = {"look": _look(request), "word": _word(request), "form": PublishForm()}
+    context = {"look": _look(request), "word": _word(request), "kind": _kind(request), "form": PublishForm()}
     return render(request, "dashboard/console/console.html", context)
 
 
 @page("console.read", in_scope=False)
 @require_safe
 def feed(request: DashboardRequest) -> HttpResponse:
-    return render(request, "dashboard/console/_feed.html", {"look": _look(request), "word": _word(request)})
+    return render(
+        request, "dashboard/console/_feed.html", {"look": _look(request), "word": _word(request) or _kind(request)}
+    )
 
 
 @page("console.publish", in_scope=False)
@@ -67,6 +69,11 @@ def _word(request: DashboardRequest) -> str:
     return request.GET.get("q", "").strip()[:_MAX_WORD]
 
 
+def _kind(request: DashboardRequest) -> str:
+    kind = request.GET.get("kind", "")
+    return kind if kind in KINDS else ""
+
+
 def _look(request: DashboardRequest) -> Look:
     if request.application is None:
         raise NoApplication
@@ -75,4 +82,5 @@ def _look(request: DashboardRequest) -> Look:
         tenant_id=request.tenant.pk,
         application_id=request.application.application_id,
         word=_word(request).casefold(),
+        kind=_kind(request),
     )
