@@ -113,6 +113,24 @@ def test_usage_by_hour_and_application(api: APIClient, tenant: Tenant, applicati
     assert only["totals"] == {"messages.published": 1}
 
 
+def test_usage_by_campaign_and_day(api: APIClient, other_api: APIClient, tenant: Tenant) -> None:
+    with tenant_scope(tenant):
+        for campaign, quantity in (("cmp_a", 5), ("cmp_b", 7), ("", 11)):
+            dimensions = {"campaign": campaign} if campaign else {}
+            record = UsageRecordIn("campaign.sends", f"k:{campaign}", quantity, NOON, dimensions=dimensions)
+            record_usage([record], tenant=tenant)
+    url = "/api/v1/usage?from=2026-05-20&to=2026-05-20&group_by=campaign,day"
+    row = {"meter": "campaign.sends", "day": "2026-05-20"}
+    assert api.get(url).json()["data"] == [
+        {**row, "campaign": None, "quantity": 11},
+        {**row, "campaign": "cmp_a", "quantity": 5},
+        {**row, "campaign": "cmp_b", "quantity": 7},
+    ]
+    only = api.get(f"{url}&campaign=cmp_b").json()
+    assert (only["data"], only["totals"]["campaign.sends"]) == ([{**row, "campaign": "cmp_b", "quantity": 7}], 7)
+    assert other_api.get(f"{url}&campaign=cmp_b").json()["data"] == []
+
+
 def test_a_peak_is_the_largest_level_and_not_a_sum(api: APIClient, tenant: Tenant) -> None:
     use(tenant, 5, meter="connections.peak")
     use(tenant, 8, datetime(2026, 5, 20, 11, tzinfo=UTC), meter="connections.peak")

@@ -12,6 +12,9 @@ from django.test import Client
 
 from apps.billing.records import UsageRecordIn
 from apps.billing.services import record_usage, set_plan
+from apps.campaigns.models import Campaign
+from apps.campaigns.services import create_campaign
+from apps.campaigns.services.editing import Plan
 from apps.core.csv import safe_cell
 from apps.tenants.models import Application, Tenant
 from apps.tenants.permissions import Role
@@ -31,6 +34,13 @@ def at_noon(tenant: Tenant) -> Any:
 @pytest.fixture
 def reader(tenant: Tenant) -> Client:
     return member_client(tenant, Role.ANALYST)
+
+
+@pytest.fixture
+def campaign(tenant: Tenant, application: Application) -> Campaign:
+    with tenant_scope(tenant):
+        plan = Plan("Spring", {"all": True}, ["console"], content={"en": {"title": "Hi", "body": "There"}})
+        return create_campaign(tenant=tenant, application=application, plan=plan)
 
 
 def use(tenant: Tenant, quantity: int, *, meter: str = "messages.published", application: int | None = None) -> None:
@@ -105,8 +115,8 @@ def test_the_csv_has_a_row_per_day_meter_and_application(
     assert answer["Content-Disposition"] == 'attachment; filename="usage-2026-05-20-2026-05-20.csv"'
     rows = list(csv.reader(answer.getvalue().decode("utf-8-sig").splitlines()))
     assert rows == [
-        ["day", "meter", "unit", "application id", "application", "quantity"],
-        ["2026-05-20", "messages.published", "publication × channel", "", "", "5"],
+        ["day", "meter", "unit", "application id", "application", "campaign id", "quantity"],
+        ["2026-05-20", "messages.published", "publication × channel", "", "", "", "5"],
         [
             "2026-05-20",
             "messages.published",
@@ -130,3 +140,39 @@ def test_a_neighbour_sees_neither_usage_nor_application(
     stranger = member_client(other_tenant, Role.ANALYST)
     assert "4,321" not in text_of(stranger)
     assert stranger.get(f"/usage/?application={application.public_id}").status_code == 400
+
+
+def send(tenant: Tenant, campaign: str, quantity: int, application: int | None = None) -> None:
+    dimensions = {"campaign": campaign} if campaign else {}
+    with tenant_scope(tenant):
+        key = f"{campaign}:{quantity}"
+        record = UsageRecordIn("campaign.sends", key, quantity, NOON, application, dimensions)
+        record_usage([record], tenant=tenant)
+
+
+def test_usage_is_shown_by_campaign_with_its_name_and_by_application(
+    reader: Client, tenant: Tenant, other_tenant: Tenant, application: Application, campaign: Campaign
+) -> None:
+    send(tenant, campaign.public_id, 321, application.pk)
+    send(tenant, "cmp_gone", 12)
+    send(tenant, "", 4_444)
+    send(other_tenant, "cmp_theirs", 77)
+    page = text_of(reader, "/usage/?by=campaign")
+    assert f'<a href="/campaigns/{campaign.public_id}/">{campaign.name}</a>' in page
+    assert "cmp_gone" in page
+    assert "cmp_theirs" not in page
+    assert "4,444" not in page.split('id="figures"')[1]
+    by_application = text_of(reader, "/usage/?by=application").split('id="figures"')[1]
+    assert by_application.index("No application") < by_application.index(application.name)
+    assert "4,456" in by_application
+    assert "321" in by_application
+
+
+def test_a_forecast_is_shown_after_a_week_and_not_before(reader: Client, tenant: Tenant) -> None:
+    with tenant_scope(tenant):
+        for day in range(12, 20):
+            at = NOON.replace(day=day)
+            record_usage([UsageRecordIn("messages.published", f"d{day}", 100, at)], tenant=tenant)
+    assert "in nine of ten cases" in text_of(reader)
+    with time_machine.travel(NOON.replace(day=18), tick=False):
+        assert "Shown after seven whole days of usage" in text_of(reader)

@@ -16,8 +16,10 @@ from rest_framework.response import Response
 
 from apps.api.base import ApiRequest, ApiView
 from apps.billing.errors import BadRange
+from apps.billing.forecast import CONFIDENCE, METHOD
 from apps.billing.meters import Meter
 from apps.billing.money import major
+from apps.billing.outlook import Outlook, outlook_of
 from apps.billing.periods import start_of_day
 from apps.billing.queries import MeterStanding, Standing, standing_of
 from apps.billing.reports import Grain, UsageFigure, usage_report
@@ -26,9 +28,9 @@ from apps.core import clock
 from apps.core.errors import InvalidInput, NotFound
 from apps.tenants.models import Application
 
-_GROUPS = ("meter", "day", "hour", "application")
+_GROUPS = ("meter", "day", "hour", "application", "campaign")
 _YEARS = range(2000, 2101)
-_GROUP_BY = "Comma-separated: `meter`, `day` or `hour`, `application`. A row always names its meter."
+_GROUP_BY = "Comma-separated: `meter`, `day` or `hour`, `application`, `campaign`. A row always names its meter."
 _BOUND = "A day in the tenant's time zone (`2026-05-20`) or an instant with offset (`2026-05-20T10:00:00Z`). "
 PARAMETERS = [
     OpenApiParameter("from", str, description=_BOUND + "Default: the start of the running period."),
@@ -36,16 +38,18 @@ PARAMETERS = [
     OpenApiParameter("group_by", str, description=_GROUP_BY + " Default: `meter,day`."),
     OpenApiParameter("meter", str, description="Only this meter, of the house or of your own."),
     OpenApiParameter("application", str, description="Only this application (its decimal id)."),
+    OpenApiParameter("campaign", str, description="Only this campaign: its sends and pushes."),
 ]
 
 
 class UsageRowSerializer(serializers.Serializer[Any]):
-    """`day`, `hour` and `application` appear when the rows are grouped by them."""
+    """`day`, `hour`, `application` and `campaign` appear when the rows are grouped by them."""
 
     meter = serializers.CharField()
     day = serializers.DateField(required=False)
     hour = serializers.DateTimeField(required=False)
     application = serializers.CharField(required=False, allow_null=True)
+    campaign = serializers.CharField(required=False, allow_null=True, help_text="Null for what no campaign sent.")
     quantity = serializers.IntegerField()
 
 
@@ -61,7 +65,17 @@ class MeterStandingSerializer(serializers.Serializer[Any]):
 
 class CostSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
-    amount = serializers.CharField(help_text="So far, a decimal number.")
+    amount = serializers.CharField(help_text="So far, over the whole cycle, a decimal number.")
+
+
+class ForecastSerializer(serializers.Serializer[Any]):
+    """The cost at the end of the cycle, decimal numbers in the currency of `cost`."""
+
+    expected = serializers.CharField()
+    low = serializers.CharField()
+    high = serializers.CharField()
+    confidence = serializers.IntegerField(help_text="Per cent of cycles that end between low and high.")
+    method = serializers.CharField()
 
 
 class PeriodSerializer(serializers.Serializer[Any]):
@@ -69,6 +83,7 @@ class PeriodSerializer(serializers.Serializer[Any]):
     resets_at = serializers.DateTimeField()
     plan = serializers.CharField()
     cost = CostSerializer()
+    forecast = ForecastSerializer(allow_null=True, help_text="Null while there are not seven whole days to go by.")
     meters = MeterStandingSerializer(many=True)
 
 
@@ -92,7 +107,7 @@ class Usage(ApiView):
 
     @extend_schema(operation_id="get_usage", parameters=PARAMETERS, responses=UsageSerializer)
     def get(self, request: ApiRequest) -> Response:
-        """Usage of the tenant by meter, day or hour, and application, with the running period's limits and cost."""
+        """Usage by meter, day or hour, application, campaign; with the running period's limits, cost and forecast."""
         asked = request.query_params
         zone, groups = ZoneInfo(request.tenant.timezone), _groups(asked)
         standing = standing_of(tenant=request.tenant)
@@ -103,8 +118,11 @@ class Usage(ApiView):
             "end": end,
             "meters": _meters(asked, meters_of(tenant=request.tenant)),
             "application_id": _application(request),
+            "campaign": _campaign(asked),
         }
-        figures = usage_report(grain=_grain(groups), by_application="application" in groups, **options)
+        figures = usage_report(
+            grain=_grain(groups), by_application="application" in groups, by_campaign="campaign" in groups, **options
+        )
         totals = usage_report(grain=Grain.WHOLE, **options)
         names = _application_names(request) if "application" in groups else {}
         return Response(
@@ -115,7 +133,7 @@ class Usage(ApiView):
                 "group_by": groups,
                 "data": [_row(figure, groups, names, zone) for figure in figures],
                 "totals": dict.fromkeys(options["meters"], 0) | {row.meter: row.quantity for row in totals},
-                "period": _period(standing),
+                "period": _period(standing, outlook_of(tenant=request.tenant, standing=standing)),
             }
         )
 
@@ -123,7 +141,7 @@ class Usage(ApiView):
 def _groups(asked: Mapping[str, str]) -> list[str]:
     groups = [name.strip() for name in (asked.get("group_by") or "meter,day").split(",")]
     if not set(groups) <= set(_GROUPS) or {"day", "hour"} <= set(groups):
-        raise InvalidInput(fields={"group_by": [_("Use meter, application, and one of day and hour.")]})
+        raise InvalidInput(fields={"group_by": [_("Use meter, application, campaign, and one of day and hour.")]})
     return groups
 
 
@@ -148,6 +166,14 @@ def _application(request: ApiRequest) -> int | None:
     if found is None:
         raise NotFound
     return found
+
+
+def _campaign(asked: Mapping[str, str]) -> str | None:
+    """A name that no usage carries finds none; the neighbour's are not looked at."""
+    wanted = asked.get("campaign")
+    if wanted and "\x00" in wanted:
+        raise NotFound
+    return wanted or None
 
 
 def _application_names(request: ApiRequest) -> dict[int, str]:
@@ -187,18 +213,27 @@ def _row(figure: UsageFigure, groups: list[str], names: Mapping[int, str], zone:
         row["hour"] = figure.at
     if "application" in groups:
         row["application"] = names.get(figure.application_id or 0)
+    if "campaign" in groups:
+        row["campaign"] = figure.campaign or None
     return {**row, "quantity": figure.quantity}
 
 
-def _period(standing: Standing) -> dict[str, Any]:
+def _period(standing: Standing, outlook: Outlook | None) -> dict[str, Any]:
     period, rating = standing.period, standing.rating
     return {
         "starts_at": period.starts_at,
         "resets_at": period.ends_at,
         "plan": period.plan_version.plan.code,
         "cost": {"currency": rating.currency, "amount": str(major(standing.cost, rating.currency))},
+        "forecast": _forecast(outlook) if outlook else None,
         "meters": [_meter(meter, period.ends_at) for meter in standing.meters],
     }
+
+
+def _forecast(outlook: Outlook) -> dict[str, Any]:
+    amounts = {"expected": outlook.expected, "low": outlook.low, "high": outlook.high}
+    shown = {name: str(major(units, outlook.currency)) for name, units in amounts.items()}
+    return {**shown, "confidence": CONFIDENCE, "method": METHOD}
 
 
 def _meter(standing: MeterStanding, resets_at: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from apps.billing.reports import LONGEST
 from apps.billing.services import meters_of
 from apps.dashboard.access import DashboardRequest
 
+BY_APPLICATION, BY_CAMPAIGN = "application", "campaign"
 _EARLIEST = date(2000, 1, 1)
 _DAYS = LONGEST.days - 2  # a range may start or end in a day of 25 hours
 
@@ -23,6 +24,10 @@ class UsageFilter(forms.Form):
     end = forms.DateField(label=_("To"), widget=forms.DateInput({"type": "date"}))
     application = forms.ChoiceField(label=_("Application"), required=False)
     meter = forms.ChoiceField(label=_("Meter"), required=False)
+    by = forms.ChoiceField(
+        label=_("By"), required=False,
+        choices=[("", _("Day")), (BY_APPLICATION, _("Application")), (BY_CAMPAIGN, _("Campaign"))],
+    )  # fmt: skip
 
     def __init__(self, request: DashboardRequest, *, first: date, last: date) -> None:
         # The days are always shown: what was not asked for is the running period.

@@ -10,6 +10,7 @@ from babel.numbers import format_currency
 
 from apps.billing.meters import Meter
 from apps.billing.money import display
+from apps.billing.outlook import Outlook
 from apps.billing.pricing import Charge
 from apps.billing.queries import MeterStanding, Standing
 from apps.billing.rating import Line
@@ -69,6 +70,21 @@ def plan_card(standing: Standing, language: str) -> PlanCard:
         cap=_cap_card(standing, language),
         currency=rating.currency,
         is_blocked=any(row.level == "bad" for row in rows),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastCard:
+    expected: str
+    low: str
+    high: str
+
+
+def forecast_card(outlook: Outlook | None, language: str) -> ForecastCard | None:
+    if outlook is None:
+        return None
+    return ForecastCard(
+        *(display(units, outlook.currency, language) for units in (outlook.expected, outlook.low, outlook.high))
     )
 
 

@@ -40,7 +40,7 @@ class Asked:
     def days(self) -> list[date]:
         return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
 
-    def figures(self, grain: Grain, *, by_application: bool = False) -> list[UsageFigure]:
+    def figures(self, grain: Grain, *, by_application: bool = False, by_campaign: bool = False) -> list[UsageFigure]:
         start, end = span_of_days(self.first, self.last, self.zone)
         return usage_report(
             tenant=self.tenant,
@@ -50,6 +50,7 @@ class Asked:
             meters={meter.name: meter for meter in self.meters},
             application_id=self.application.pk if self.application else None,
             by_application=by_application,
+            by_campaign=by_campaign,
         )
 
 
@@ -105,11 +106,11 @@ def _chart(number: int, meter: Meter, days: list[date], values: list[int]) -> Me
 
 
 def csv_rows(asked: Asked, applications: Sequence[Application]) -> Iterator[list[str]]:
-    """A header, then one row per day, meter and application with usage, oldest first."""
+    """A header, then one row per day, meter, application and campaign with usage, oldest first."""
     names = {application.pk: application for application in applications}
     meters = {meter.name: meter for meter in asked.meters}
-    yield [_("day"), _("meter"), _("unit"), _("application id"), _("application"), _("quantity")]
-    for figure in asked.figures(Grain.DAY, by_application=True):
+    yield [_("day"), _("meter"), _("unit"), _("application id"), _("application"), _("campaign id"), _("quantity")]
+    for figure in asked.figures(Grain.DAY, by_application=True, by_campaign=True):
         application = names.get(figure.application_id or 0)
         meter = meters[figure.meter]
         yield [
@@ -118,5 +119,6 @@ def csv_rows(asked: Asked, applications: Sequence[Application]) -> Iterator[list
             str(meter.unit),
             application.application_id if application else "",
             application.name if application else "",
+            figure.campaign or "",
             str(figure.quantity),
         ]

@@ -8,12 +8,14 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from apps.billing.outlook import outlook_of
 from apps.billing.queries import Standing, standing_of
 from apps.core import clock
 from apps.core.csv import csv_response
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.usage.forms import UsageFilter
-from apps.dashboard.usage.plan import plan_card
+from apps.dashboard.usage.parts import parts_of
+from apps.dashboard.usage.plan import forecast_card, plan_card
 from apps.dashboard.usage.report import Asked, csv_rows, report_of
 from apps.tenants.models import Application
 
@@ -38,11 +40,15 @@ def _asked(request: DashboardRequest, form: UsageFilter) -> Asked:
 
 def _page(request: DashboardRequest, standing: Standing, form: UsageFilter) -> HttpResponse:
     asked = _asked(request, form) if form.is_valid() else None
+    by = form.cleaned_data.get("by", "") if asked else ""
+    language = request.LANGUAGE_CODE or "en"
     context = {
         "form": form,
-        "plan": plan_card(standing, request.LANGUAGE_CODE or "en"),
+        "plan": plan_card(standing, language),
+        "forecast": forecast_card(outlook_of(tenant=request.tenant, standing=standing), language),
         "asked": asked,
-        "report": report_of(asked) if asked else None,
+        "report": report_of(asked) if asked and not by else None,
+        "parts": parts_of(asked, by, request.applications) if asked and by else None,
         "query": request.GET.urlencode(),
     }
     return render(request, "dashboard/usage/usage.html", context, status=200 if asked else 400)
