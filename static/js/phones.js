@@ -105,6 +105,9 @@ async function worker() {
 }
 
 element("browser-form")?.addEventListener("submit", (event) => subscribe(event).catch((error) => problem(error.message)));
-for (const phone of JSON.parse(page.known)) phoneOf(phone);
-if (localStorage.getItem("pushsaas-browser") && "serviceWorker" in navigator) worker().then((found) => { registration = found; }, () => {});
+const known = JSON.parse(page.known);
+for (const phone of known) phoneOf(phone);
+if (known.some((phone) => phone.device_id === localStorage.getItem("pushsaas-browser")) && "serviceWorker" in navigator) {
+  worker().then((found) => { registration = found; element("browser-state").textContent = texts.subscribed; }, () => {});
+}
 poll();

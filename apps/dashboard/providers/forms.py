@@ -29,14 +29,14 @@ class CredentialForm(forms.Form):
         super().__init__(data, files, initial={"name": name, **shown})
         self.needs = needs
         for field in needs.fields:
-            self._add(field)
+            self._add(field, has_file=bool(files and files.get(_file_of(field))))
         self.fields["expires_on"] = forms.DateField(
             label=_("Valid until"), required=False, widget=forms.DateInput(attrs={"type": "date"}),
             help_text=_("If you know when the network ends it: your team gets a mail 30, 7 and 1 days before."),
         )  # fmt: skip
 
-    def _add(self, field: CredentialField) -> None:
-        self.fields[field.name] = _form_field(field)
+    def _add(self, field: CredentialField, *, has_file: bool) -> None:
+        self.fields[field.name] = _form_field(field, is_required=field.is_required and not has_file)
         if field.is_long:
             self.fields[_file_of(field)] = forms.FileField(
                 label=_("… or its file"), required=False, help_text=_("Instead of pasting the text.")
@@ -48,8 +48,6 @@ class CredentialForm(forms.Form):
             upload = cleaned.get(_file_of(field)) if field.is_long else None
             if upload is not None:
                 cleaned[field.name] = self._read(field, upload)
-            if field.is_required and not cleaned.get(field.name) and field.name not in self.errors:
-                self.add_error(field.name, _("Enter a value."))
         return cleaned
 
     def _read(self, field: CredentialField, upload: Any) -> str:
@@ -76,8 +74,11 @@ def _file_of(field: CredentialField) -> str:
     return f"{field.name}_file"
 
 
-def _form_field(field: CredentialField) -> forms.Field:
-    common = {"label": field.label, "help_text": field.help, "required": False}
+def _form_field(field: CredentialField, *, is_required: bool) -> forms.Field:
+    common = {
+        "label": field.label, "help_text": field.help, "required": is_required,
+        "error_messages": {"required": _("Enter a value.")},
+    }  # fmt: skip
     if field.choices:
         empty = [] if field.is_required else [("", "—")]
         return forms.ChoiceField(choices=[*empty, *field.choices], **common)
@@ -87,8 +88,6 @@ def _form_field(field: CredentialField) -> forms.Field:
         widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
     else:
         widget = forms.TextInput(attrs={"autocomplete": "off"})
-    if field.is_required:
-        widget.attrs["required"] = True
     return forms.CharField(max_length=_MAX_TEXT, widget=widget, strip=True, **common)
 
 
