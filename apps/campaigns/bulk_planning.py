@@ -16,6 +16,7 @@ from apps.campaigns.models import CampaignRun
 from apps.campaigns.planner import Decision, Facts, Rules, Suppressed
 from apps.messaging import ledger
 from apps.messaging.ledger import Verdict
+from apps.messaging.strategies import first_routes
 
 _STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS campaigns_page (
@@ -51,10 +52,12 @@ def plan_page(
         places.append(list(counts).index(verdict))
     names = ("languages", "timezones", "refuses", "are_off")
     columns = {name: [group[at] for group in groups] for at, name in enumerate(names)}
-    run.chunk_count += ledger.plan_selected(
-        tenant_id=run.tenant_id, message_id=run.message_id, number=run.chunk_count, route=run.message.routes[0],
-        due_at=run.due_at, counts=counts, chunk=chunk, source=_SOURCE, parameters={**columns, "verdicts": places},
-    )  # fmt: skip
+    for route in first_routes(run.message.strategy, run.message.routes):
+        planned = ledger.plan_selected(
+            tenant_id=run.tenant_id, message_id=run.message_id, number=run.chunk_count, route=route, due_at=run.due_at,
+            counts=counts, chunk=chunk, source=_SOURCE, parameters={**columns, "verdicts": places},
+        )  # fmt: skip
+    run.chunk_count += planned
     if sum(counts.values()) < page:
         return False
     run.cursor = max(last for *_facts, last in groups)

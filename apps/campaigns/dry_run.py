@@ -12,6 +12,7 @@ from apps.campaigns.planner.rules import BestHour
 from apps.campaigns.planner.slots import Slots
 from apps.campaigns.services.rules import rules_for
 from apps.core import clock
+from apps.messaging.strategies import first_routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class DryRun:
 
     def slots(self) -> Slots | None:
         """Fresh ones, as a run that starts would find them."""
-        return slots_now(self.campaign.application, self.campaign.routes, self.rules)
+        route = first_routes(self.campaign.strategy, self.campaign.routes)[0]
+        return slots_now(self.campaign.application, route, self.rules)
 
     @property
     def is_alike(self) -> bool:

@@ -17,6 +17,7 @@ from apps.campaigns.states import Status
 from apps.core.models import PublicIdModel, TimestampedModel
 from apps.messaging.models import Message, Template
 from apps.messaging.states import UnknownPolicy
+from apps.messaging.strategies import Strategy
 from apps.tenants.models import Application, Tenant, TenantManager, TenantOwned
 
 _NOTHING = models.Value({}, models.JSONField())
@@ -34,6 +35,7 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
     key of a preference category, or empty. ttl: seconds after the wanted instant in which it may still be sent.
     send_at: of the last start, or of the first while it waits. next_at: when a tick starts the next run; None when
     there is none to come.
+    strategy: how the routes are used (apps.messaging.strategies).
     follow_up: see apps.messaging.following. fallback_after, is_urgent, collapse_key: as in a Message. version: rises
     with every change of the plan. paused_for: why it was paused, if nobody asked for it (messaging.states.PausedFor).
     """
@@ -44,6 +46,9 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
     name = models.CharField(_("name"), max_length=120)
     audience: models.JSONField[Any, Any] = models.JSONField(_("audience"))
     routes: models.JSONField[Any, Any] = models.JSONField(_("routes"))
+    strategy = models.CharField(
+        max_length=16, default=Strategy.IN_SEQUENCE.value, db_default=Strategy.IN_SEQUENCE.value
+    )
     content: models.JSONField[Any, Any] = models.JSONField(_("content"), null=True)
     template = models.ForeignKey(Template, null=True, on_delete=models.PROTECT, related_name="+")
     unknown_policy = models.CharField(

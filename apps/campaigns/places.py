@@ -5,14 +5,10 @@ from __future__ import annotations
 from apps.campaigns.models import CampaignRun, ProviderQuota
 from apps.campaigns.planner import Rules
 from apps.campaigns.planner.slots import DAY, MINUTE, Slots, Window
+from apps.messaging.strategies import first_routes
 from apps.providers.base import Limits
 from apps.providers.registry import limits_of
 from apps.tenants.models import Application
-
-
-def limits_of_routes(routes: list[str]) -> Limits:
-    """Of the first route, by which everybody is planned."""
-    return limits_of(routes[0])
 
 
 def slots_for(rules: Rules, limits: Limits, *, minutes: object = None, days: object = None) -> Slots | None:
@@ -28,15 +24,21 @@ def slots_for(rules: Rules, limits: Limits, *, minutes: object = None, days: obj
 
 def slots_of_run(run: CampaignRun, rules: Rules) -> Slots | None:
     """As far as they are taken. The provider's days are held until the commit."""
-    limits = limits_of_routes(run.message.routes)
-    days = _quota(run.message.application, run.message.routes[0]).slots if limits.per_day is not None else None
+    route = first_of(run)
+    limits = limits_of(route)
+    days = _quota(run.message.application, route).slots if limits.per_day is not None else None
     return slots_for(rules, limits, minutes=run.slots, days=days)
 
 
-def slots_now(application: Application, routes: list[str], rules: Rules) -> Slots | None:
-    """As a run that started now would find them."""
-    limits = limits_of_routes(routes)
-    quotas = ProviderQuota.objects.of(application.tenant_id).filter(application=application, provider=routes[0])
+def first_of(run: CampaignRun) -> str:
+    """The route by which everybody is planned; under ALL the first of them."""
+    return first_routes(run.message.strategy, run.message.routes)[0]
+
+
+def slots_now(application: Application, route: str, rules: Rules) -> Slots | None:
+    """As a run that started now by this route would find them."""
+    limits = limits_of(route)
+    quotas = ProviderQuota.objects.of(application.tenant_id).filter(application=application, provider=route)
     taken = quotas.values_list("slots", flat=True).first() if limits.per_day is not None else None
     return slots_for(rules, limits, days=taken)
 
@@ -47,7 +49,7 @@ def keep_slots(run: CampaignRun, slots: Slots) -> None:
         if window.seconds == MINUTE:
             run.slots = window.to_json()
         else:
-            quota = _quota(run.message.application, run.message.routes[0])
+            quota = _quota(run.message.application, first_of(run))
             quota.slots = window.to_json()
             quota.save(update_fields=["slots"])
 

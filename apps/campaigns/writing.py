@@ -10,6 +10,7 @@ from apps.campaigns.planner import Decision, Suppressed
 from apps.messaging import ledger
 from apps.messaging.models import Message
 from apps.messaging.states import Reason
+from apps.messaging.strategies import first_routes
 
 #: Subscribers per chunk.
 CHUNK = 1_000
@@ -31,10 +32,11 @@ def write_decisions(message: Message, decisions: Mapping[Decision, list[int]], *
         for start in range(0, len(numbers), CHUNK)
     ]
     for (chunk_due_at, expires_at), numbers in parts or [((due_at, None), [])]:
-        ledger.plan_deliveries(
-            tenant_id=message.tenant_id, message_id=message.pk, number=number, route=message.routes[0],
-            due_at=chunk_due_at, expires_at=expires_at, due=numbers, suppressed=suppressed, rank=message.rank,
-        )  # fmt: skip
+        for route in first_routes(message.strategy, message.routes):
+            ledger.plan_deliveries(
+                tenant_id=message.tenant_id, message_id=message.pk, number=number, route=route,
+                due_at=chunk_due_at, expires_at=expires_at, due=numbers, suppressed=suppressed, rank=message.rank,
+            )  # fmt: skip
         suppressed = {}
         number += 1
     return number

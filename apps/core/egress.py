@@ -21,6 +21,7 @@ from apps.core.errors import Category, HouseError
 
 MAX_URL = 1_000
 PORTS = frozenset({443, 8443})
+PROXY_PORTS = frozenset({443, 3128, 8080, 8443})
 MAIL_PORTS = frozenset({25, 465, 587, 2525})
 #: A name with more addresses than this is no name of a push service.
 MAX_ADDRESSES = 32
@@ -105,6 +106,22 @@ def read_mail_server(server: str) -> Place:
     trusted = origin in settings.EGRESS_ALLOW
     if not trusted:
         if port not in MAIL_PORTS:
+            raise AddressRefused("port")
+        _judge_host(host)
+    return Place(origin, origin, host, port, trusted)
+
+
+def read_proxy(url: str) -> Place:
+    """`http://host:port` (or https) of a proxy, without its password, by the same rules. Raises AddressRefused."""
+    match = _URL.fullmatch(url) if len(url) <= MAX_URL else None
+    authority = _AUTHORITY.fullmatch(match[2]) if match else None
+    if match is None or authority is None or match[3]:
+        raise AddressRefused("url")
+    host, port = _read_host(authority[1]), int(authority[2] or (443 if match[1] == "https" else 3128))
+    origin = f"{match[1]}://[{host}]:{port}" if ":" in host else f"{match[1]}://{host}:{port}"
+    trusted = origin in settings.EGRESS_ALLOW
+    if not trusted:
+        if port not in PROXY_PORTS:
             raise AddressRefused("port")
         _judge_host(host)
     return Place(origin, origin, host, port, trusted)

@@ -53,6 +53,11 @@ def plan_for(strategy: Strategy, routes: Sequence[str]) -> Plan:
     return Plan((ordered[0],), tuple(ordered[1:]))
 
 
+def first_routes(strategy: str, routes: Sequence[str]) -> tuple[str, ...]:
+    """Those that a message with these stored words is planned on."""
+    return plan_for(Strategy(strategy), routes).at_first
+
+
 def steps_on(outcome: Outcome, *, at_least_once: bool) -> bool:
     """Whether a person's final outcome on a route asks for the next one.
 

@@ -18,6 +18,7 @@ from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError
 from pyreqwest.proxy import ProxyBuilder
 
 from apps.core.egress import read_url
+from apps.providers import proxies
 from apps.providers.exchanges import MAX_BODY, NOT_BEGUN, Answer, Lane, Lost, Reply, Request
 
 #: After so many requests in a row that could not even be sent, the rest of the call is not tried.
@@ -142,6 +143,17 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
+def _by_proxy(builder: ClientBuilder, lane: Lane) -> ClientBuilder:
+    if not lane.proxy:
+        common = settings.EGRESS_PROXY
+        return builder.proxy(ProxyBuilder.all(common)) if common else builder.no_proxy()
+    proxy = proxies.read(lane.proxy)
+    way = ProxyBuilder.all(proxy.place.origin)
+    if proxy.name:
+        way = way.basic_auth(proxy.name, proxy.password)
+    return builder.resolve(proxy.place.host, lane.proxy_address, proxy.place.port).proxy(way)
+
+
 def _client(lane: Lane) -> Client:
     builder = (
         ClientBuilder().https_only(lane.origin.startswith("https:")).user_agent("pushsaas")
@@ -158,8 +170,7 @@ def _client(lane: Lane) -> Client:
     else:
         # Told beforehand that it is HTTP/2, the library opens one connection after a GOAWAY and not one per request.
         builder = builder.http2_prior_knowledge()
-    proxy = settings.EGRESS_PROXY
-    builder = builder.proxy(ProxyBuilder.all(proxy)) if proxy else builder.no_proxy()
+    builder = _by_proxy(builder, lane)
     if settings.EGRESS_CA:
         builder = builder.add_root_certificate_pem(Path(settings.EGRESS_CA).read_bytes())
     return builder.build()

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.core import clock
 from apps.core.text import require_name
+from apps.providers import proxies
 from apps.providers.base import Credential, CredentialField, Needs, Sender
 from apps.providers.certificates import earliest, end_of_certificates
 from apps.providers.errors import CredentialRetired, UnknownField
@@ -43,6 +44,7 @@ def save_credential(
     """
     name = require_name(name)
     given = _read_values(needs_of(provider), values)
+    proxies.check(given)
     sender = Sender(tenant.home_region, tenant.pk, application.application_id, (Credential("", given),))
     check = getattr(open_provider(provider, sender), "check", None)
     if check is not None:

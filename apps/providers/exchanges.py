@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: Bytes of an answer that are read; networks need a few hundred.
 MAX_BODY = 64 * 1024
@@ -51,6 +51,8 @@ class Lane:
     unproven: when given, on a fresh connection one request goes alone until an answer below 500 comes that is none of
     these: APNs allows one stream until a credential is believed, and the library must learn that a foreign server
     speaks HTTP/2. fatal: statuses after which nothing more of the call is begun.
+    proxy: the credential's own HTTP proxy (proxies.py); empty: the installation's, if there is one. proxy_address: the
+    checked address to reach it at.
     """
 
     owner: str
@@ -62,3 +64,5 @@ class Lane:
     timeout: float = 20.0
     unproven: frozenset[int] | None = None
     fatal: frozenset[int] = frozenset()
+    proxy: str = field(default="", repr=False)
+    proxy_address: str = ""

@@ -11,14 +11,19 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import uvloop
 
+from apps.core.egress import AddressRefused
+from apps.providers import proxies
 from apps.providers.connections import OpenLane
-from apps.providers.exchanges import Answer, Lane, Request
+from apps.providers.exchanges import Answer, Lane, Lost, Request
 
 #: Lanes kept open per process. Beyond it the one not used for longest is closed.
 MAX_LANES = 200
+
+_NO_PROXY = Lost(False, "proxy_refused")
 
 Batch = tuple[Lane, Sequence[Request]]
 
@@ -31,7 +36,21 @@ def exchange(lane: Lane, requests: Sequence[Request], *, deadline: float = 30.0)
 
 def exchange_on(batches: Sequence[Batch], *, deadline: float = 30.0) -> list[list[Answer]]:
     """The same on several lanes at once."""
-    return _postman().exchange(batches, deadline)
+    lanes = [_by_its_proxy(lane) for lane, _requests in batches]
+    open_batches = [(lane, requests) for lane, (_, requests) in zip(lanes, batches, strict=True) if lane is not None]
+    answers = iter(_postman().exchange(open_batches, deadline))
+    return [
+        [_NO_PROXY] * len(requests) if lane is None else next(answers)
+        for lane, (_, requests) in zip(lanes, batches, strict=True)
+    ]
+
+
+def _by_its_proxy(lane: Lane) -> Lane | None:
+    """With the address of its credential's proxy, if it has one; None when that may not be called."""
+    try:
+        return replace(lane, proxy_address=proxies.read(lane.proxy).address()) if lane.proxy else lane
+    except AddressRefused:
+        return None
 
 
 class Postman:

@@ -34,11 +34,12 @@ from apps.core import clock
 from apps.core.errors import HouseError, InvalidInput
 from apps.messaging import upkeep
 from apps.messaging.errors import ContentMissing, RouteMissing, TemplateInvalid, UnknownVariable
-from apps.messaging.models import Message
+from apps.messaging.models import Delivery, Message
 from apps.messaging.queries import differences
 from apps.messaging.sending import send_due_chunks
 from apps.messaging.services import create_template, delete_template
 from apps.messaging.states import Counts
+from apps.messaging.strategies import Strategy
 from apps.providers.errors import UnknownProvider
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope
@@ -108,6 +109,26 @@ def test_a_campaign_for_now_reaches_everybody_once_and_is_sent(
     assert network.recipients == people
     assert {push.campaign_id for push in network.pushes} == {campaign.public_id}
     assert counts(campaign) == Counts(planned=3, attempted=3, accepted=3)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "sends", "routes"),
+    [
+        (Strategy.IN_SEQUENCE, 3, {"console"}),
+        (Strategy.REALTIME_FIRST, 3, {"realtime"}),
+        (Strategy.ROUTE_ONLY, 3, {"console"}),
+        (Strategy.ALL, 6, {"console", "realtime"}),
+    ],
+)
+def test_a_strategy_says_by_which_routes_people_are_reached(
+    start: Callable[..., Campaign], network: Recorder, strategy: Strategy, sends: int, routes: set[str]
+) -> None:
+    campaign = start(routes=["console", "realtime"], strategy=strategy)
+    run_to_the_end()
+    assert counts(campaign) == Counts(planned=sends, attempted=sends, accepted=sends)
+    with tenant_scope(campaign.tenant_id):
+        used = Delivery.objects.of(campaign.tenant_id).values_list("route", flat=True)
+        assert (set(used), len(used)) == (routes, sends)
 
 
 def test_everybody_gets_their_language(
@@ -258,6 +279,7 @@ def test_scheduling_beyond_the_quota_is_refused(make: Callable[..., Campaign], a
         ({"content": {"en": {"title": "{% for i in (1..99999999) %}x{% endfor %}"}}}, TemplateInvalid),
         ({"routes": []}, RouteMissing),
         ({"routes": ["pigeon"]}, UnknownProvider),
+        ({"routes": ["realtime"], "strategy": Strategy.ROUTE_ONLY}, RouteMissing),
         ({"audience": {"segment_id": "seg_nothing"}}, AudienceInvalid),
         ({"audience": {"everybody": True}}, AudienceInvalid),
     ],

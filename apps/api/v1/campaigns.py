@@ -28,6 +28,7 @@ from apps.api.v1.sending import (
     handling_in,
     priority_field,
     routes_field,
+    strategy_field,
 )
 from apps.api.v1.templates import templates_of
 from apps.audience.models import Subscriber
@@ -66,6 +67,7 @@ class CampaignSerializer(TimingSerializer):
     status = serializers.ChoiceField(choices=[status.value for status in Status])
     audience = serializers.JSONField()
     routes = serializers.ListField(child=serializers.CharField())
+    strategy = serializers.CharField()
     content = serializers.JSONField(allow_null=True)
     template_id = serializers.CharField(source="template.public_id", allow_null=True, default=None)
     unknown_policy = serializers.CharField()
@@ -103,6 +105,7 @@ class CampaignBody(TimingBody):
         help_text='`{"all": true}`, `{"segment_id": "seg_…"}` or `{"external_ids": […]}`.',
     )
     routes = routes_field(default=lambda: ["realtime"])
+    strategy = strategy_field()
     content = content_field(required=False, allow_null=True)
     template_id = serializers.CharField(required=False, allow_null=True)
     unknown_policy = serializers.ChoiceField(choices=UNKNOWN_POLICIES, default=UnknownPolicy.AT_MOST_ONCE.value)
@@ -167,8 +170,8 @@ class SimulationSerializer(serializers.Serializer[Any]):
 
 #: What a change leaves as it is when the body does not name it; words go together.
 _KEPT = (
-    "name", "audience", "routes", "unknown_policy", "ttl", "follow_up", "schedule", "category", "quiet_hours",
-    "throttle_per_minute", "frequency_cap", "fallback_after", "is_urgent", "collapse_key",
+    "name", "audience", "routes", "strategy", "unknown_policy", "ttl", "follow_up", "schedule", "category",
+    "quiet_hours", "throttle_per_minute", "frequency_cap", "fallback_after", "is_urgent", "collapse_key",
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from apps.api.v1.sending import (
     handling_in,
     priority_field,
     routes_field,
+    strategy_field,
 )
 from apps.messaging.models import Message
 from apps.messaging.queries import counts_of
@@ -63,11 +64,7 @@ class MessageBody(BodySerializer):
         child=serializers.JSONField(), required=False, help_text="What the words see as `variables`."
     )
     unknown_policy = serializers.ChoiceField(choices=UNKNOWN_POLICIES, default=UnknownPolicy.AT_LEAST_ONCE.value)
-    strategy = serializers.ChoiceField(
-        choices=[strategy.value for strategy in Strategy],
-        default=Strategy.IN_SEQUENCE.value,
-        help_text="How the routes are used: in the order given, the own socket first or last, one of the two, or all.",
-    )
+    strategy = strategy_field()
     ttl = serializers.IntegerField(
         min_value=1, max_value=int(MAX_TTL.total_seconds()), required=False, help_text="Seconds."
     )

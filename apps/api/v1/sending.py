@@ -14,6 +14,7 @@ from apps.messaging.queries import filtered_deliveries
 from apps.messaging.rendering import PURPOSES
 from apps.messaging.services.messages import COLLAPSE_KEY_MOST, FALLBACK_LEAST, FALLBACK_MOST
 from apps.messaging.states import Counts, DeliveryState, UnknownPolicy
+from apps.messaging.strategies import Strategy
 from apps.tenants.models import TenantQuerySet
 
 PRIORITIES = ["high", "normal"]
@@ -50,6 +51,13 @@ def routes_field(**options: Any) -> serializers.ListField:
     return serializers.ListField(
         child=serializers.CharField(max_length=16), min_length=1, max_length=8,
         help_text='Providers, in the order to try: `["realtime"]`.', **options,
+    )  # fmt: skip
+
+
+def strategy_field() -> serializers.ChoiceField:
+    return serializers.ChoiceField(
+        choices=[strategy.value for strategy in Strategy], default=Strategy.IN_SEQUENCE.value,
+        help_text="How the routes are used: in the order given, the own socket first or last, one of the two, or all.",
     )  # fmt: skip
 
 

@@ -19,8 +19,9 @@ from apps.core.text import require_name
 from apps.messaging.errors import ContentMissing
 from apps.messaging.models import Template
 from apps.messaging.rendering import Content, compile_content
-from apps.messaging.services import require_follow_up, require_handling, require_routes
+from apps.messaging.services import require_first_routes, require_follow_up, require_handling, require_routes
 from apps.messaging.states import UnknownPolicy
+from apps.messaging.strategies import Strategy
 from apps.tenants.models import Application, Tenant
 
 
@@ -37,6 +38,7 @@ class Plan:
     routes: list[str]
     content: Content | None = None
     template: Template | None = None
+    strategy: Strategy = Strategy.IN_SEQUENCE
     unknown_policy: UnknownPolicy = UnknownPolicy.AT_MOST_ONCE
     ttl: int | None = None
     schedule: Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +72,7 @@ def duplicate_campaign(*, tenant: Tenant, campaign: Campaign, created_by: User |
         name=name,
         audience=campaign.audience,
         routes=campaign.routes,
+        strategy=campaign.strategy,
         content=campaign.content,
         template=campaign.template,
         unknown_policy=campaign.unknown_policy,
@@ -115,6 +118,8 @@ def write_plan(campaign: Campaign, plan: Plan) -> None:
     campaign.name = require_name(plan.name)
     campaign.audience = plan.audience
     campaign.routes = require_routes(plan.routes)
+    require_first_routes(plan.strategy, campaign.routes)
+    campaign.strategy = Strategy(plan.strategy).value
     campaign.content = {tag: dict(fields) for tag, fields in plan.content.items()} if plan.content else None
     campaign.template = plan.template
     campaign.unknown_policy = plan.unknown_policy

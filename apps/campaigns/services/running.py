@@ -104,6 +104,7 @@ def _open_run(campaign: Campaign, start: datetime) -> None:
         application=campaign.application,
         content=content,
         routes=campaign.routes,
+        strategy=campaign.strategy,
         unknown_policy=UnknownPolicy(campaign.unknown_policy),
         origin=campaign.public_id,
         name=campaign.name,

@@ -31,6 +31,7 @@ from apps.messaging.services import (
     resume_message,
 )
 from apps.messaging.services.inbox import recall_copies
+from apps.messaging.strategies import Strategy, first_routes
 from apps.tenants.models import Tenant
 from apps.tenants.services import require_not_restricted, require_not_suspended
 
@@ -96,7 +97,8 @@ def require_sendable(tenant: Tenant, campaign: Campaign) -> None:
     faults = unknown_variables(content, audience)
     if faults:
         raise UnknownVariable(faults)
-    require_allowance(tenant=tenant, meter=CAMPAIGN_SENDS, quantity=size, application_id=campaign.application_id)
+    sends = size * len(first_routes(campaign.strategy, campaign.routes))
+    require_allowance(tenant=tenant, meter=CAMPAIGN_SENDS, quantity=sends, application_id=campaign.application_id)
 
 
 def pause_campaign(*, tenant: Tenant, campaign: Campaign) -> Campaign:
@@ -156,6 +158,7 @@ def send_test(*, tenant: Tenant, campaign: Campaign, external_ids: Sequence[str]
         application=campaign.application,
         content=content_of(campaign),
         routes=campaign.routes,
+        strategy=Strategy(campaign.strategy),
         external_ids=external_ids,
         name=campaign.name,
         follow_up=campaign.follow_up,

@@ -21,6 +21,7 @@ from apps.dashboard.providers.standing import route_states
 from apps.dashboard.route_names import in_usual_order, route_name
 from apps.messaging.models import Template
 from apps.messaging.states import UnknownPolicy
+from apps.messaging.strategies import Strategy
 from apps.providers.registry import provider_names
 
 _PEOPLE = [("all", _("Everyone")), ("segment", _("A segment")), ("ids", _("Named subscribers"))]
@@ -28,6 +29,14 @@ _WORDS = [("own", _("Write them here")), ("template", _("Take a template’s"))]
 _POLICIES = [
     (UnknownPolicy.AT_MOST_ONCE, _("Never twice: leave it, marked as unknown")),
     (UnknownPolicy.AT_LEAST_ONCE, _("Rather twice than never: send it again")),
+]
+_STRATEGIES = [
+    (Strategy.IN_SEQUENCE, _("One after the other, in this order")),
+    (Strategy.REALTIME_FIRST, _("The app’s own connection first, then the others")),
+    (Strategy.ROUTE_FIRST, _("The others first, then the app’s own connection")),
+    (Strategy.REALTIME_ONLY, _("The app’s own connection alone")),
+    (Strategy.ROUTE_ONLY, _("Everything but the app’s own connection")),
+    (Strategy.ALL, _("All at once")),
 ]
 
 
@@ -64,6 +73,13 @@ class CampaignForm(forms.Form):
     routes = forms.MultipleChoiceField(
         label=_("How it is delivered"), widget=RoutesWidget, initial=["realtime"],
         help_text=_("Tried in this order until one reaches the person."),
+    )  # fmt: skip
+    strategy = forms.ChoiceField(
+        label=_("How these go together"), choices=_STRATEGIES, initial=Strategy.IN_SEQUENCE, required=False,
+        help_text=_(
+            "Each way costs a send. One after the other goes on to the next only for people whom the one before did "
+            "not reach; all at once reaches a person on every way that they have."
+        ),
     )  # fmt: skip
     unknown_policy = forms.ChoiceField(
         label=_("If a crash leaves it open whether somebody got it"), choices=_POLICIES, widget=forms.RadioSelect,
@@ -126,6 +142,7 @@ def _initial(campaign: Campaign) -> dict[str, Any]:
         "source": "template" if campaign.template else "own",
         "template": campaign.template.public_id if campaign.template else None,
         "routes": campaign.routes,
+        "strategy": campaign.strategy,
         "unknown_policy": campaign.unknown_policy,
     }
 

@@ -32,6 +32,7 @@ from apps.messaging.errors import ContentMissing, ContentTooLarge, FollowUpInval
 from apps.messaging.models import Template
 from apps.messaging.queries import reasons_of
 from apps.messaging.states import UnknownPolicy
+from apps.messaging.strategies import Strategy
 from apps.tenants.models import TenantQuerySet
 
 _PER_PAGE = 25
@@ -149,6 +150,7 @@ def _plan(request: DashboardRequest, campaign: Campaign | None, forms: Forms, wo
         name=chosen["name"],
         audience=form.audience,
         routes=chosen["routes"],
+        strategy=Strategy(chosen["strategy"] or Strategy.IN_SEQUENCE),
         content=merged(words.content, campaign.content if campaign else None) if own else None,
         template=template,
         unknown_policy=UnknownPolicy(chosen["unknown_policy"]),

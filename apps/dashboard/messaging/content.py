@@ -113,8 +113,11 @@ def variants(data: Any, content: Content | None, *, language: str) -> BaseVarian
 
 
 def merged(content: dict[str, dict[str, Any]], before: Content | None) -> dict[str, dict[str, Any]]:
-    """Keeps each language's `data`, which only the API edits."""
-    kept = {tag: {"data": fields["data"]} for tag, fields in (before or {}).items() if fields.get("data")}
+    """Keeps each language's `data` and `apns`, which only the API edits."""
+    kept = {
+        tag: {name: fields[name] for name in ("data", "apns") if fields.get(name)}
+        for tag, fields in (before or {}).items()
+    }
     return {tag: {**kept.get(tag, {}), **fields} for tag, fields in content.items()}
 
 

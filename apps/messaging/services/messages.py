@@ -133,8 +133,9 @@ def accept_message(
         raise InvalidInput(sentence, fields={"external_ids": [sentence]})
     people = _named(tenant, application, wanted)
     routes = require_routes(routes)
-    require_allowance(tenant=tenant, meter=CAMPAIGN_SENDS, quantity=len(people), application_id=application.pk)
-    first = _first_routes(strategy, routes)
+    first = require_first_routes(strategy, routes)
+    sends = len(people) * len(first)
+    require_allowance(tenant=tenant, meter=CAMPAIGN_SENDS, quantity=sends, application_id=application.pk)
     message = open_message(
         tenant=tenant,
         application=application,
@@ -157,8 +158,8 @@ def accept_message(
     return message.changed(is_planned=True)
 
 
-def _first_routes(strategy: Strategy, routes: Sequence[str]) -> tuple[str, ...]:
-    """Raises RouteMissing when the strategy leaves none."""
+def require_first_routes(strategy: Strategy, routes: Sequence[str]) -> tuple[str, ...]:
+    """Those that are asked at once. Raises RouteMissing when the strategy leaves none."""
     try:
         return plan_for(strategy, routes).at_first
     except ValueError:

@@ -19,6 +19,7 @@ from apps.providers.base import CredentialField, Endpoint, Needs, Notification, 
 from apps.providers.errors import CredentialInvalid, NetworkSilent
 from apps.providers.exchanges import Lane, Request
 from apps.providers.http import exchange_on
+from apps.providers.proxies import PROXY
 from apps.providers.tokens import Token, TokenUnavailable, shared_token
 
 #: HTTP/2 connections per key and environment, and requests under way on each. Apple advertises 1,000.
@@ -44,6 +45,7 @@ class ApnsProvider:
                 is_long=True,
                 help=_("Apple lets you download it once. It serves every app of the team."),
             ),
+            PROXY,
         ),
         reaches="devices",
         platforms=("ios",),
@@ -118,7 +120,7 @@ def lane_for(values: Mapping[str, str], origin: str) -> Lane:
     """One team and one key per connection: Apple refuses a second on it."""
     return Lane(
         jwt.subject_of(values), origin, connections=CONNECTIONS, streams=STREAMS, timeout=_TIMEOUT,
-        unproven=frozenset({401, 403, 429}), fatal=frozenset({403}),
+        unproven=frozenset({401, 403, 429}), fatal=frozenset({403}), proxy=values.get("proxy", ""),
     )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def read_account(text: str) -> ServiceAccount:
     return ServiceAccount(project_id, email, key_id, key)
 
 
-def fetch_token(account: ServiceAccount) -> Token:
+def fetch_token(account: ServiceAccount, proxy: str = "") -> Token:
     """Asks Google. Raises TokenRefused."""
     now = clock.now()
     url = settings.GOOGLE_TOKEN_URL
@@ -78,7 +78,7 @@ def fetch_token(account: ServiceAccount) -> Token:
     }  # fmt: skip
     form = {"grant_type": _GRANT, "assertion": sign_rs256(claims, account.key, kid=account.key_id, typ="JWT")}
     request = Request(url, {"content-type": "application/x-www-form-urlencoded"}, urlencode(form).encode())
-    [answer] = exchange(Lane(account.subject, "/".join(url.split("/")[:3]), timeout=_TIMEOUT), [request])
+    [answer] = exchange(Lane(account.subject, "/".join(url.split("/")[:3]), timeout=_TIMEOUT, proxy=proxy), [request])
     if not isinstance(answer, Reply):
         raise TokenRefused(answer.reason, is_final=False)
     said = json_object(answer.body)

@@ -20,6 +20,7 @@ from apps.providers.fcm.answers import UNAUTHENTICATED, outcome_of
 from apps.providers.fcm.requests import request_for
 from apps.providers.http import exchange
 from apps.providers.pacing import Pace
+from apps.providers.proxies import PROXY
 from apps.providers.tokens import Token, TokenRefused, TokenUnavailable, shared_token
 
 #: Messages a second that Google allows a project unless it has raised the limit (600,000 a minute).
@@ -40,6 +41,7 @@ class FcmProvider:
                 is_long=True,
                 help=_("Firebase console, project settings, service accounts, generate new private key."),
             ),
+            PROXY,
         ),
         reaches="devices",
         platforms=("android", "ios", "web"),
@@ -93,10 +95,14 @@ class FcmProvider:
             raise AccountInvalid("none")
         return read_account(self.sender.credentials[0].values["service_account"])
 
+    @property
+    def _proxy(self) -> str:
+        return self.sender.credentials[0].values.get(PROXY.name, "")
+
     def _token(self, account: ServiceAccount, refused: str = "") -> Token:
         return shared_token(
             tenant_id=self.sender.tenant_id, subject=account.subject, policy=POLICY,
-            make=partial(fetch_token, account), refused=refused,
+            make=partial(fetch_token, account, self._proxy), refused=refused,
         )  # fmt: skip
 
     def _resend_unauthenticated(
@@ -122,7 +128,14 @@ class FcmProvider:
         now = clock.now()
         made = {push.id: _request(push, account, token, now, validate_only) for push in pushes}
         requests = {id: one for id, one in made.items() if isinstance(one, Request)}
-        lane = Lane(account.subject, settings.FCM_URL, connections=CONNECTIONS, streams=STREAMS, timeout=_TIMEOUT)
+        lane = Lane(
+            account.subject,
+            settings.FCM_URL,
+            connections=CONNECTIONS,
+            streams=STREAMS,
+            timeout=_TIMEOUT,
+            proxy=self._proxy,
+        )
         answers = dict(zip(requests, exchange(lane, list(requests.values())), strict=True))
         return [one if isinstance(one, Outcome) else outcome_of(id, answers[id], now=now) for id, one in made.items()]
 

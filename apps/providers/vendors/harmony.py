@@ -22,6 +22,7 @@ from apps.providers.base import CredentialField, Limits, Needs, Push
 from apps.providers.errors import CredentialInvalid
 from apps.providers.exchanges import Reply, Request
 from apps.providers.jwt import sign_ps256
+from apps.providers.proxies import PROXY
 from apps.providers.tokens import Token, TokenPolicy, TokenRefused
 from apps.providers.vendors.answers import Codes, Said
 from apps.providers.vendors.content import Tap, data_of, is_marketing, number_of, tap_of
@@ -74,6 +75,7 @@ class HarmonyProvider(TokenProvider):
             ),
             RECEIPTS,
             *LIMIT_FIELDS,
+            PROXY,
         ),
         reaches="devices",
         platforms=("harmony",),

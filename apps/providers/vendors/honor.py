@@ -17,6 +17,7 @@ from apps.core import clock
 from apps.providers.answers import json_object
 from apps.providers.base import CredentialField, Limits, Needs, Push
 from apps.providers.exchanges import Reply, Request
+from apps.providers.proxies import PROXY
 from apps.providers.tokens import Token, TokenPolicy
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import Codes, Said, Word
@@ -40,6 +41,7 @@ class HonorProvider(TokenProvider):
             ),
             RECEIPTS,
             *LIMIT_FIELDS,
+            PROXY,
         ),
         reaches="devices",
         platforms=("honor",),

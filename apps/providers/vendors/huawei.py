@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.providers.answers import json_object
 from apps.providers.base import CredentialField, Limits, Needs, Push
 from apps.providers.exchanges import Reply, Request
+from apps.providers.proxies import PROXY
 from apps.providers.tokens import Token, TokenPolicy
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import Codes, Said, Word
@@ -75,6 +76,7 @@ class HuaweiProvider(TokenProvider):
             text_field("receipt_id", _("Receipt id"), _("Of the receipt address set in Huawei's console.")),
             RECEIPTS,
             *LIMIT_FIELDS,
+            PROXY,
         ),
         reaches="devices",
         platforms=("huawei",),

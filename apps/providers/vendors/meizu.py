@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.providers.answers import json_object
 from apps.providers.base import CredentialField, Limits, Needs, Push
 from apps.providers.exchanges import Reply, Request
+from apps.providers.proxies import PROXY
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import Codes, Said, Word
 from apps.providers.vendors.content import Tap, data_of, digest_of, tap_of
@@ -45,6 +46,7 @@ class MeizuProvider(VendorProvider):
             CredentialField("app_secret", _("App secret"), help=_("Beside the app id.")),
             RECEIPTS,
             *LIMIT_FIELDS,
+            PROXY,
         ),
         reaches="devices",
         platforms=("meizu",),

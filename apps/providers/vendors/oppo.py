@@ -15,6 +15,7 @@ from apps.core import clock
 from apps.providers.answers import json_object
 from apps.providers.base import CredentialField, Limits, Needs, Push, Result
 from apps.providers.exchanges import Reply, Request
+from apps.providers.proxies import PROXY
 from apps.providers.tokens import Token, TokenPolicy, TokenRefused
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import MIDNIGHT, Codes, Said, Word
@@ -48,6 +49,7 @@ class OppoProvider(TokenProvider):
             ),
             RECEIPTS,
             *LIMIT_FIELDS,
+            PROXY,
         ),
         reaches="devices",
         platforms=("oppo",),

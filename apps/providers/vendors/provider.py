@@ -21,6 +21,7 @@ from apps.providers.errors import CredentialInvalid, NetworkSilent
 from apps.providers.exchanges import Answer, Lane, Reply, Request
 from apps.providers.http import exchange
 from apps.providers.pacing import Pace
+from apps.providers.proxies import PROXY
 from apps.providers.quotas import DayQuota
 from apps.providers.tokens import TokenRefused, TokenUnavailable
 from apps.providers.vendors.answers import CHINA, MIDNIGHT, Codes, Said, seconds_until
@@ -32,7 +33,7 @@ _STREAMS, _TIMEOUT = 16, 15.0
 _PATIENCE = 10.0
 #: What the vendors' tokens are made of. A comma in one would be two for those that take lists.
 _TOKEN = re.compile(r"[0-9A-Za-z_:./+=|~-]{1,512}")
-_LIMITS = frozenset(field.name for field in LIMIT_FIELDS)
+_LIMITS = frozenset(field.name for field in LIMIT_FIELDS) | {PROXY.name}
 
 
 class VendorProvider(ABC):
@@ -131,7 +132,7 @@ class VendorProvider(ABC):
         """origin: another than the vendor's own."""
         return Lane(
             self.account, origin or settings.VENDOR_URLS[self.name], negotiates=True, streams=_STREAMS,
-            timeout=_TIMEOUT, unproven=frozenset(),
+            timeout=_TIMEOUT, unproven=frozenset(), proxy=self.value(PROXY.name),
         )  # fmt: skip
 
     def groups(self, pushes: Sequence[Push]) -> list[list[Push]]:

@@ -15,6 +15,7 @@ from apps.providers.answers import json_object
 from apps.providers.base import CredentialField, Limits, Needs, Push, Result
 from apps.providers.exchanges import Answer, Reply, Request
 from apps.providers.http import exchange
+from apps.providers.proxies import PROXY
 from apps.providers.tokens import Token, TokenPolicy, TokenRefused
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import MIDNIGHT, Codes, Said, Word
@@ -58,6 +59,7 @@ class VivoProvider(TokenProvider):
             ),
             RECEIPTS,
             *LIMIT_FIELDS,
+            PROXY,
         ),
         reaches="devices",
         platforms=("vivo",),

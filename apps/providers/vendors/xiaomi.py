@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.providers.answers import json_object
 from apps.providers.base import CredentialField, Needs, Push
 from apps.providers.exchanges import Reply, Request
+from apps.providers.proxies import PROXY
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import MIDNIGHT, Codes, Said
 from apps.providers.vendors.content import Tap, data_of, digest_of, is_marketing, number_of, tap_of
@@ -35,6 +36,7 @@ class XiaomiProvider(VendorProvider):
             ),
             RECEIPTS,
             *LIMIT_FIELDS,
+            PROXY,
         ),
         reaches="devices",
         platforms=("xiaomi",),

@@ -11,11 +11,14 @@ _STREAMS_KNOWN, _STREAMS_UNKNOWN = 100, 8
 _TIMEOUT = 10.0
 
 
-def lane_to(place: Place, owner: str) -> Lane | str:
-    """Where to connect, or why not. Blocks on DNS. owner: lanes of different owners share nothing."""
+def lane_to(place: Place, owner: str, proxy: str = "") -> Lane | str:
+    """Where to connect, or why not. Blocks on DNS. owner: lanes of different owners share nothing.
+    proxy: the credential's own."""
     try:
         address = resolve(place)
     except AddressRefused as refused:
         return refused.reason
     streams = _STREAMS_KNOWN if is_known(place.host) else _STREAMS_UNKNOWN
-    return Lane(f"webpush:{owner}", place.origin, address, streams=streams, timeout=_TIMEOUT, unproven=frozenset())
+    return Lane(
+        f"webpush:{owner}", place.origin, address, streams=streams, timeout=_TIMEOUT, unproven=frozenset(), proxy=proxy
+    )

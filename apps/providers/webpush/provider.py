@@ -17,6 +17,7 @@ from apps.providers.base import Credential, CredentialField, Needs, Outcome, Pus
 from apps.providers.errors import CredentialInvalid
 from apps.providers.exchanges import Lane, Request
 from apps.providers.http import exchange_on
+from apps.providers.proxies import PROXY
 from apps.providers.webpush.answers import outcome_of
 from apps.providers.webpush.lanes import lane_to
 from apps.providers.webpush.requests import request_for
@@ -32,6 +33,7 @@ class _Ready:
     push_id: str
     place: Place
     credential_id: str
+    proxy: str
     request: Request
 
 
@@ -49,6 +51,7 @@ class WebPushProvider:
                 is_secret=False,
                 help=_("Whom browser makers write to when something is wrong with your pushes."),
             ),
+            PROXY,
         ),
         reaches="devices",
         platforms=("web", "unifiedpush"),
@@ -99,7 +102,8 @@ class WebPushProvider:
         try:
             place = read_url(push.endpoint.address)
             now = int(clock.now().timestamp())
-            return _Ready(push.id, place, credential.id, request_for(push, push.endpoint, place, credential, now=now))
+            request = request_for(push, push.endpoint, place, credential, now=now)
+            return _Ready(push.id, place, credential.id, credential.values.get(PROXY.name, ""), request)
         except AddressRefused as refused:
             return Outcome(push.id, Result.REJECTED, Scope.DEVICE, f"address_refused:{refused.reason}")
         except KeysInvalid:
@@ -135,7 +139,7 @@ def _send_groups(groups: Sequence[list[_Ready]]) -> dict[str, Outcome]:
 
 
 def _lane_of(group: list[_Ready]) -> Lane | str:
-    return lane_to(group[0].place, group[0].credential_id)
+    return lane_to(group[0].place, group[0].credential_id, group[0].proxy)
 
 
 def _readdressed(push: Push, address: str) -> Push:
