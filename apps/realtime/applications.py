@@ -44,6 +44,8 @@ class LiveApplication:
         self.counters = Counters()
         self.publishes = TokenBucket(record.settings.max_publishes_per_second)
         self.is_watched = False
+        #: Socket ids here whose frames somebody looks at.
+        self.followed: set[str] = set()
 
     def replace(self, record: ApplicationRecord) -> None:
         if record.settings.max_publishes_per_second != self.publishes.rate:

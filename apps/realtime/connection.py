@@ -42,7 +42,7 @@ class Connection:
 
     __slots__ = (
         "application", "client", "client_events", "engine", "frames", "grants", "is_closing", "is_one_way", "is_online",
-        "last_received", "must_authorize", "pinged_at", "protocol", "since", "socket_id", "subscriptions",
+        "last_received", "must_authorize", "note", "pinged_at", "protocol", "since", "socket_id", "subscriptions",
         "user_data", "user_id", "wants_positions", "watched",
     )  # fmt: skip
 
@@ -57,6 +57,8 @@ class Connection:
         self.last_received = time.monotonic()
         self.pinged_at: float | None = None
         self.is_closing = False
+        #: While somebody follows this connection in the console.
+        self.note: Callable[[str, str], None] | None = None
         #: None until a token is used.
         self.grants: Grants | None = None
         #: Until it signs in or joins a channel that needs a signature. A later change of the setting leaves it alone.
@@ -104,6 +106,8 @@ class Connection:
         """One frame from the client. A bad one is answered with an error event and changes nothing."""
         self.last_received = time.monotonic()
         self.pinged_at = None
+        if self.note is not None:
+            self.note("in", text if isinstance(text, str) else text.decode(errors="replace"))
         try:
             message = messages.parse(text)
             await self._answer(message)

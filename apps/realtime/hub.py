@@ -115,6 +115,12 @@ class LiveChannel:
         for publication in missed:
             self._deliver_to(subscriber, write, publication)
 
+    def rewire(self, subscriber: Hashable, write: Write) -> None:
+        """The subscriber has another way out from now on."""
+        for group in (self.writes, self.positioned):
+            if subscriber in group:
+                group[subscriber] = write
+
     def remove(self, subscriber: Hashable) -> bool:
         """Whether it was there."""
         self.sequences.pop(subscriber, None)

@@ -147,6 +147,15 @@ def trace(application_id: str) -> str:
     return f"rt:{{{application_id}}}:trace"
 
 
+def followed(application_id: str) -> str:
+    """Socket ids that somebody looks at, by the time (Unix seconds) until which."""
+    return f"rt:{{{application_id}}}:followed"
+
+
+def trail(application_id: str, socket_id: str) -> str:
+    return f"rt:{{{application_id}}}:trail:{socket_id}"
+
+
 def snapshot(application_id: str, node: str) -> str:
     return f"rt:{{{application_id}}}:connections:{node}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,10 +14,12 @@ from redis import RedisError
 from apps.core import valkey
 from apps.realtime import keys
 from apps.realtime.errors import BrokerUnavailable
+from apps.realtime.following import MAX_ENTRIES
 from apps.realtime.protocol.channels import kind_of
 
 #: How long the feed stays on after the console last asked, in seconds.
 WATCH_SECONDS = 30
+FOLLOW_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,31 @@ class Trace:
     at: datetime
     kind: str
     facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """way: in, out, or closed. text: the frame, shortened."""
+
+    at: datetime
+    way: str
+    text: str
+
+
+def follow(*, region: str, application_id: str, socket_id: str) -> None:
+    """Records the frames of one connection for a while. Asked for again by every refresh of the page."""
+    client, name, now = valkey.connect(region), keys.followed(application_id), int(time.time())
+    watch(region=region, application_id=application_id)
+    client.zadd(name, {socket_id: now + FOLLOW_SECONDS})
+    client.zremrangebyscore(name, 0, now)
+    client.expire(name, WATCH_SECONDS)
+
+
+def trail(*, region: str, application_id: str, socket_id: str) -> list[Step]:
+    """The newest first."""
+    newest_first: Any = valkey.connect(region).xrevrange(keys.trail(application_id, socket_id), count=MAX_ENTRIES)
+    found = (orjson.loads(fields[b"e"]) for _id, fields in newest_first)
+    return [Step(_moment(each["at"]), each["way"], each["text"]) for each in found]
 
 
 def watch(*, region: str, application_id: str) -> None:

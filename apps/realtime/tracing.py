@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from redis import Redis
 
-from apps.realtime import keys
+from apps.realtime import following, keys
 from apps.realtime.link import Lines, forget
 
 if TYPE_CHECKING:
@@ -58,6 +58,19 @@ class Tracer:
             application.is_watched = bool(await reply)
             if application.is_watched:
                 self._snapshot(application, node)
+            if application.is_watched or application.followed:
+                await self._follow(application)
+
+    async def _follow(self, application: LiveApplication) -> None:
+        name, now = keys.followed(application.record.application_id), int(time.time())
+        found = await self._lines.call("ZRANGEBYSCORE", name, now, "+inf", "LIMIT", 0, following.MAX_FOLLOWED)
+        wanted = {raw.decode() for raw in found} & application.connections.keys()
+        for socket_id in application.followed - wanted:
+            if connection := application.connections.get(socket_id):
+                following.end(connection)
+        for socket_id in wanted:
+            following.begin(application.connections[socket_id], self._lines)
+        application.followed = wanted
 
     def _snapshot(self, application: LiveApplication, node: str) -> None:
         rows = [

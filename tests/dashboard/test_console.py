@@ -215,3 +215,17 @@ def test_messages_to_users_who_are_there_show_in_the_feed(
     html = developer.get("/console/feed").content.decode()
     assert "#server-to-user-ada" in html
     assert "#server-to-user-bo" not in html
+
+
+def test_a_connections_frames_are_shown_to_its_own_application_only(
+    developer: Client, application: Application, other_application: Application, region: str
+) -> None:
+    step = json.dumps({"at": 1_700_000_000.5, "way": "in", "text": '{"event":"<script>"}'})
+    client = valkey.connect(region)
+    client.xadd(keys.trail(other_application.application_id, SOCKET), {"e": step})
+    page = f"/console/connection?socket={SOCKET}"
+    assert "script&gt;" not in developer.get(page).content.decode()
+    client.xadd(keys.trail(application.application_id, SOCKET), {"e": step})
+    assert "&lt;script&gt;" in developer.get(page).content.decode()
+    assert client.zscore(keys.followed(application.application_id), SOCKET)
+    assert developer.get("/console/connection?socket=nonsense").status_code == 404

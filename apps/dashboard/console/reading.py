@@ -11,7 +11,7 @@ from typing import Any
 from redis import RedisError
 
 from apps.realtime import queries
-from apps.realtime.queries import LiveConnection, OccupiedChannel, Trace
+from apps.realtime.queries import LiveConnection, OccupiedChannel, Step, Trace
 
 #: What one refresh shows of each list; the filter finds the rest.
 SHOWN = 50
@@ -87,6 +87,26 @@ def look(*, region: str, tenant_id: int, application_id: str, word: str, kind: s
         channels=rows,
         connections=[each for each in connections if _has(word, *_words_of(each))][:SHOWN],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """connection: None when no gateway lists it."""
+
+    is_reachable: bool
+    connection: LiveConnection | None = None
+    steps: Sequence[Step] = ()
+
+
+def look_at_connection(*, region: str, application_id: str, socket_id: str) -> Trail:
+    """Also keeps its frames recorded, as long as somebody keeps looking."""
+    try:
+        queries.follow(region=region, application_id=application_id, socket_id=socket_id)
+        listed = queries.live_connections(region=region, application_id=application_id)
+        steps = queries.trail(region=region, application_id=application_id, socket_id=socket_id)
+    except RedisError:
+        return Trail(is_reachable=False)
+    return Trail(True, next((each for each in listed if each.socket_id == socket_id), None), steps)
 
 
 def _words_of(connection: LiveConnection) -> tuple[str, ...]:

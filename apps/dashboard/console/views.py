@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.core.errors import HouseError
+from apps.core.errors import HouseError, NotFound
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.console.forms import PublishForm
-from apps.dashboard.console.reading import KINDS, Look, look
+from apps.dashboard.console.reading import KINDS, Look, look, look_at_connection
 from apps.dashboard.errors import NoApplication
 from apps.dashboard.forms import add_errors
+from apps.realtime.protocol.messages import is_socket_id
 from apps.realtime.publish import publish
 from apps.tenants.application_settings import ApplicationSettings
 
@@ -33,6 +36,18 @@ def feed(request: DashboardRequest) -> HttpResponse:
     return render(
         request, "dashboard/console/_feed.html", {"look": _look(request), "word": _word(request) or _kind(request)}
     )
+
+
+@page("console.read", in_scope=False)
+@require_safe
+def connection(request: DashboardRequest) -> HttpResponse:
+    return render(request, "dashboard/console/connection.html", _trail(request))
+
+
+@page("console.read", in_scope=False)
+@require_safe
+def trail(request: DashboardRequest) -> HttpResponse:
+    return render(request, "dashboard/console/_trail.html", _trail(request))
 
 
 @page("console.publish", in_scope=False)
@@ -67,6 +82,17 @@ def publish_event(request: DashboardRequest) -> HttpResponse:
 
 def _word(request: DashboardRequest) -> str:
     return request.GET.get("q", "").strip()[:_MAX_WORD]
+
+
+def _trail(request: DashboardRequest) -> dict[str, Any]:
+    socket_id = request.GET.get("socket", "")
+    if not is_socket_id(socket_id):
+        raise NotFound
+    if request.application is None:
+        raise NoApplication
+    region, application_id = request.tenant.home_region, request.application.application_id
+    seen = look_at_connection(region=region, application_id=application_id, socket_id=socket_id)
+    return {"trail": seen, "socket_id": socket_id}
 
 
 def _kind(request: DashboardRequest) -> str:
