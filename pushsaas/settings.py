@@ -29,6 +29,9 @@ HOME_REGION = env.text("REGION", "local")
 VALKEY_URLS = {HOME_REGION: env.valkey_url()}
 #: Open realtime connections of one process before it answers 4100; 0 = as many as come.
 GATEWAY_MAX_CONNECTIONS = env.number("GATEWAY_MAX_CONNECTIONS", 0)
+#: Beyond these a gateway takes no newcomers: megabytes of memory (0 = no bound), seconds that its loop comes late.
+GATEWAY_MAX_MEMORY = env.number("GATEWAY_MAX_MEMORY", 0)
+GATEWAY_MAX_LOOP_LAG = 1.0
 #: Which role this process plays: web, gateway, worker, beat, manage. It chooses the database role.
 PROCESS_ROLE = env.text("ROLE", "manage")
 

@@ -1,4 +1,4 @@
-"""One application inside one gateway: its connections, signed-in users, counters and rate."""
+"""One application inside one gateway: its connections, signed-in users and counters."""
 
 from __future__ import annotations
 
@@ -42,14 +42,11 @@ class LiveApplication:
         self.unauthorized = 0
         self.users: dict[str, set[Connection]] = {}
         self.counters = Counters()
-        self.publishes = TokenBucket(record.settings.max_publishes_per_second)
         self.is_watched = False
         #: Socket ids here whose frames somebody looks at.
         self.followed: set[str] = set()
 
     def replace(self, record: ApplicationRecord) -> None:
-        if record.settings.max_publishes_per_second != self.publishes.rate:
-            self.publishes = TokenBucket(record.settings.max_publishes_per_second)
         self.record = record
 
     @property

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from apps.realtime import behaviour, subscribing, watching
+from apps.realtime import behaviour, metrics, subscribing, watching
 from apps.realtime.applications import LiveApplication, TokenBucket
 from apps.realtime.hooks import Hook
 from apps.realtime.hub import LiveChannel
@@ -85,6 +85,7 @@ class Connection:
         """Nothing is delivered after the close frame."""
         if not self.is_closing:
             self.is_closing = True
+            metrics.CLOSED.labels(why.code).inc()
             if self.protocol < messages.OLDEST_WITH_CLOSE_CODES:
                 self.send(messages.error(why.reason, why.code))
             self.leave_channels()

@@ -13,6 +13,7 @@ import time
 from collections.abc import Coroutine, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from apps.realtime import metrics
 from apps.realtime.closings import close_spread
 from apps.realtime.history import LogState, Range, missed_since
 from apps.realtime.hub import MAX_WAITING, LiveChannel
@@ -62,6 +63,7 @@ class Continuity:
     def gap(self, channel: LiveChannel) -> None:
         """The channel holds everything until this is done."""
         if channel not in self._repairs:
+            metrics.GAPS.labels("noticed").inc()
             self._repairs[channel] = self._spawn(self._repair(channel))
 
     async def repair(self, channel: LiveChannel) -> None:
@@ -85,11 +87,13 @@ class Continuity:
         del self._repairs[channel]  # what is handed over now may show the next gap
         if missing is not None:
             self.repaired += bool(missing)
+            metrics.GAPS.labels("repaired").inc()
             channel.catch_up(missing)
             return
         mark = _going_on(channel, state)
         log.warning("continuity.lost application=%s at=%s", channel.application_id, mark.position)
         self.lost += 1
+        metrics.GAPS.labels("told").inc()
         self._send_away(channel, channel.start_over(mark))
 
     async def _read(self, channel: LiveChannel) -> LogState:

@@ -27,10 +27,12 @@ from apps.realtime.history import ChannelLogs
 from apps.realtime.hooks import Hook, Hooks
 from apps.realtime.hub import Hub, LiveChannel
 from apps.realtime.link import CommandFailed, Lines, LinkLost, forget
+from apps.realtime.pressure import Pressure
 from apps.realtime.probe import Probe
 from apps.realtime.protocol import closing
 from apps.realtime.protocol.publications import Publication, Topic, unpacked
 from apps.realtime.publishing import Publications
+from apps.realtime.rates import PublishRates
 from apps.realtime.registry import Registry
 from apps.realtime.tokens.reading import TokenReader
 from apps.realtime.tracing import Tracer
@@ -61,6 +63,7 @@ class Engine:
         self.hooks = Hooks(self.lines, self._record)
         self.membership = Membership(self.lines, self.hooks, self.counts.changed)
         self.allowances = Allowances(self.lines)
+        self.rates = PublishRates(self.lines)
         self.usage = UsageLog(self.lines, self.name)
         self.tokens = TokenReader()
         self.tracer = Tracer(self.lines)
@@ -68,6 +71,7 @@ class Engine:
         self.probe = Probe(self.name, self.lines, self.broker)
         self.upkeep = Upkeep(self)
         self.board = Board(self)
+        self.pressure = Pressure()
         self.open_count = 0
         self._listeners: dict[bytes, Callable[[bytes], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

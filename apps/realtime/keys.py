@@ -123,6 +123,11 @@ def connection_allowance(tenant_id: int) -> str:
     return f"rt:allow:{{{tenant_id}}}:connections"
 
 
+def publish_rate(application_id: str) -> str:
+    """Token bucket of an application's publications."""
+    return f"rt:{{{application_id}}}:rate"
+
+
 def control(application_id: str) -> str:
     """Commands to every gateway that holds signed-in connections of an application."""
     return f"rt:{{{application_id}}}:control"

@@ -1,4 +1,4 @@
-"""The data plane's counters for Prometheus. No tenant, application or channel is ever a label."""
+"""The data plane's counters for Prometheus. No tenant, application or channel is ever a label; close codes are ours."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ DELIVERED = Counter("pushsaas_realtime_delivered", "Frames accepted into subscri
 DROPPED = Counter("pushsaas_realtime_dropped", "Connections closed because they read too slowly")
 CONNECTIONS = Gauge("pushsaas_realtime_connections", "Open WebSocket connections of this process")
 BROKER_SILENCE = Gauge("pushsaas_realtime_broker_silence_seconds", "Since the broker last delivered anything")
+GAPS = Counter("pushsaas_realtime_gaps", "Channels that missed something: noticed, then repaired or told", ["outcome"])
+RESUMES = Counter("pushsaas_realtime_resumes", "Subscriptions that came back with a position", ["outcome"])
+CLOSED = Counter("pushsaas_realtime_closed", "Connections that the gateway closed", ["code"])
+LOOP_LAG = Gauge("pushsaas_realtime_loop_lag_seconds", "How late the event loop came to a task that was due")
+QUEUED_BYTES = Gauge("pushsaas_realtime_queued_bytes", "Bytes that clients have yet to take")
 PROBE_TIMEOUTS = Gauge("pushsaas_realtime_probe_timeouts", "Delivery probes that never came back")
 
 

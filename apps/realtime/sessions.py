@@ -25,7 +25,7 @@ async def admit(engine: Engine, record: ApplicationRecord, *, is_authorized: boo
     Reserves its place in the application's and the tenant's limit, which the end of the session gives back. Where only
     authorized connections are wanted, the place is reserved when it authorizes. Raises LinkLost, CommandFailed.
     """
-    if 0 < settings.GATEWAY_MAX_CONNECTIONS <= engine.open_count:
+    if engine.pressure.is_too_high or 0 < settings.GATEWAY_MAX_CONNECTIONS <= engine.open_count:
         return closing.OVER_CAPACITY
     if record.settings.authorized_connections_only and not is_authorized:
         application = engine.application(record)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from apps.realtime import behaviour, resuming
+from apps.realtime import behaviour, metrics, resuming
 from apps.realtime.cluster.presence import ChannelFull, Member
 from apps.realtime.protocol import channels, closing, messages, signing
 from apps.realtime.protocol.messages import BadMessage, ClientMessage
@@ -216,6 +216,8 @@ def _begin(connection: Connection, channel: LiveChannel, state: LogState | None,
 
 def _go_on(connection: Connection, channel: LiveChannel, resumed: Resumed, ack: bytes, sequence: int) -> None:
     """A subscription with positions: the ack says where it starts, then come the publications after that."""
+    if resumed.recovered is not None:
+        metrics.RESUMES.labels("recovered" if resumed.recovered else "unrecovered").inc()
     connection.send(marked(ack, resumed.start, recovered=resumed.recovered))
     if resumed.replay:
         connection.frames.write(resumed.replay)

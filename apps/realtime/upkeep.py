@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from apps.realtime import metrics
+from apps.realtime import metrics, pressure
 from apps.realtime.cluster.identity import RENEW_SECONDS
 from apps.realtime.link import CommandFailed, LinkLost
 from apps.realtime.protocol import closing, messages
@@ -33,7 +33,7 @@ _COMMENT_EVERY = 15.0
 
 
 class Upkeep:
-    """Two or three tasks per engine, none per connection."""
+    """A few tasks per engine, none per connection."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -46,11 +46,19 @@ class Upkeep:
             loop.create_task(self._every(USAGE_INTERVAL, self._account)),
             loop.create_task(self._every(RENEW_SECONDS, self._engine.membership.renew)),
             loop.create_task(self._every(1.0, self._watch)),
+            loop.create_task(self._feel()),
         ]
 
     def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
+
+    async def _feel(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + pressure.INTERVAL
+            await asyncio.sleep(pressure.INTERVAL)
+            self._engine.pressure.beat(loop.time() - due)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -89,14 +97,23 @@ class Upkeep:
         for application_id, application in list(applications.items()):
             if not application.connections and application.counters.is_empty:
                 del applications[application_id]
+                self._engine.rates.forget(application_id)
 
     async def _watch(self) -> None:
         self._engine.counts.tick()
         self.check_liveness(time.monotonic())
         await self._engine.probe.tick()
         await self._engine.continuity.tick()
+        metrics.QUEUED_BYTES.set(self._queued_bytes())
         metrics.BROKER_SILENCE.set(self._engine.probe.silence)
         metrics.PROBE_TIMEOUTS.set(self._engine.probe.timeouts)
+
+    def _queued_bytes(self) -> int:
+        return sum(
+            connection.frames.buffered
+            for application in self._engine.applications.values()
+            for connection in application.connections.values()
+        )
 
     def check_liveness(self, now: float) -> None:
         """Pings who has been silent for its activity timeout, and closes who does not answer that."""

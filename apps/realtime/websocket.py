@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from apps.realtime import metrics
 from apps.realtime.connection import Connection
 from apps.realtime.engine import Engine
 from apps.realtime.handshake import Refused, application_of, client_of
@@ -58,6 +59,7 @@ async def _application(plane: Plane, scope: Scope, query: Mapping[str, str]) -> 
 
 
 async def _end(frames: Frames, why: Close, query: Mapping[str, str], receive: Receive) -> None:
+    metrics.CLOSED.labels(why.code).inc()
     frames.accept_writes(MAX_QUEUED_BYTES, lambda: None)
     if query.get("protocol") in _WITHOUT_CLOSE_CODES:
         frames.write(frame(messages.error(why.reason, why.code)))

@@ -50,8 +50,7 @@ async def post_batch(engine: Engine, record: ApplicationRecord, request: Request
 
 async def _publish(engine: Engine, record: ApplicationRecord, events: Sequence[Event], once: str) -> None:
     count = sum(len(event.channels) for event in events)
-    application = engine.application(record)
-    if not application.publishes.take(count):
+    if not await engine.rates.take(record.application_id, record.settings.max_publishes_per_second, count):
         raise PublishRateExceeded(retry_after=1)
     await engine.allowances.take(record.tenant_id, record.application_id, count)
     jobs = [
