@@ -92,7 +92,7 @@ def phones(tmp_path: Path) -> Iterator[Phones]:
     require_chromium()
     product = RunningProduct(tmp_path / "home", free_port(), PUSHSAAS_STAND_INS="1")
     try:
-        product.wait_for("API key")
+        product.wait_for("API key", 240)
         with chromium() as browser:
             yield Phones(product, browser)
     finally:
