@@ -98,3 +98,21 @@ class ResumeUnconfirmed(HouseError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(details={"reason": reason})
+
+
+class ApprovalMissing(HouseError):
+    category = Category.CONFLICT
+    code = "approval_missing"
+    default_message = _("A second person must approve this campaign as it is now.")
+
+
+class ApprovalOutdated(HouseError):
+    category = Category.CONFLICT
+    code = "approval_outdated"
+    default_message = _("The plan is not the one you were shown. Look at it again.")
+
+
+class SelfApproval(HouseError):
+    category = Category.FORBIDDEN
+    code = "self_approval"
+    default_message = _("Whoever asks for an approval cannot give it.")

@@ -173,6 +173,35 @@ class SendingDefaults(TenantOwned):
     objects: ClassVar[TenantManager[SendingDefaults]] = TenantManager()
 
 
+class Approval(PublicIdModel, TenantOwned, TimestampedModel):
+    """Somebody asks for a plan to be approved, and somebody else decides. plan, hash: what is signed
+    (services.approving). figures: of the dry run. decision: empty, approved or rejected. asked_by: None for an API key.
+    """
+
+    public_id_prefix: ClassVar[str] = "apv"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+", db_index=False)
+    plan: models.JSONField[Any, Any] = models.JSONField()
+    hash = models.CharField(max_length=64)
+    figures: models.JSONField[Any, Any] = models.JSONField()
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    decision = models.CharField(max_length=8, blank=True, default="")
+
+    objects: ClassVar[TenantManager[Approval]] = TenantManager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["tenant", "campaign", "-id"], name="approval_of_campaign")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(decision__in=["", "approved", "rejected"]), name="approval_decision_is_known"
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "campaign"], condition=models.Q(decision=""), name="one_approval_is_asked_at_a_time"
+            ),
+        ]
+
+
 class ProviderQuota(TenantOwned):
     """Places of a provider's daily quota that runs of an application have taken. slots: as planner.Window writes
     them."""

@@ -16,7 +16,7 @@ class Role(StrEnum):
 READS = frozenset(
     {"applications.read", "audience.read", "campaigns.read", "console.read", "usage.read", "members.read"}
 )
-_MARKETING = frozenset({"audience.write", "campaigns.write", "campaigns.send"})
+_MARKETING = frozenset({"audience.write", "campaigns.write", "campaigns.send", "campaigns.approve"})
 _BUILDING = frozenset(
     {"applications.write", "keys.write", "console.publish", "audience.write", "webhooks.write", "usage.write"}
 )

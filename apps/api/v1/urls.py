@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from apps.api.v1 import (
     api_keys,
     applications,
+    campaign_approval,
     campaign_timing,
     campaigns,
     credentials,
@@ -88,6 +89,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<str:campaign_id>", campaigns.CampaignDetail.as_view()),
     path("campaigns/<str:campaign_id>/schedule", campaigns.CampaignSchedule.as_view()),
     path("campaigns/<str:campaign_id>/pause", campaigns.CampaignPause.as_view()),
+    path("campaigns/<str:campaign_id>/approval", campaign_approval.CampaignApproval.as_view()),
     path("campaigns/<str:campaign_id>/resume", campaigns.CampaignResume.as_view()),
     path("campaigns/<str:campaign_id>/cancel", campaigns.CampaignCancel.as_view()),
     path("campaigns/<str:campaign_id>/recall", inbox.CampaignRecall.as_view()),

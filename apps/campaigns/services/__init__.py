@@ -8,12 +8,12 @@ from apps.campaigns.services.editing import (
     set_default_quiet_hours,
 )
 from apps.campaigns.services.fuses import set_fuse
+from apps.campaigns.services.launching import schedule_campaign
 from apps.campaigns.services.scheduling import (
     cancel_campaign,
     pause_campaign,
     recall_campaign,
     resume_campaign,
-    schedule_campaign,
     send_test,
 )
 

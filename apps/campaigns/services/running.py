@@ -13,8 +13,11 @@ from django.db import connection, transaction
 
 from apps.audience.models import Subscriber
 from apps.campaigns.audiences import frozen_audience
+from apps.campaigns.errors import ApprovalMissing
 from apps.campaigns.models import Campaign, CampaignRun
 from apps.campaigns.planner import Schedule
+from apps.campaigns.services.approving import require_approved
+from apps.campaigns.services.fuses import stop
 from apps.campaigns.services.rules import fuse_of, rules_for
 from apps.campaigns.services.scheduling import content_of
 from apps.campaigns.states import Status
@@ -23,7 +26,7 @@ from apps.core.errors import HouseError
 from apps.messaging.bell import PLAN, ring
 from apps.messaging.rendering import compile_content
 from apps.messaging.services import open_message
-from apps.messaging.states import UnknownPolicy
+from apps.messaging.states import PausedFor, UnknownPolicy
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 from apps.tenants.services import require_not_suspended
 
@@ -72,7 +75,12 @@ def _start(tenant_id: int, campaign_id: int) -> bool:
         try:
             with transaction.atomic():
                 start, following = _occurrence(campaign)
+                require_approved(campaign)
                 _open_run(campaign, start)
+        except ApprovalMissing:
+            campaign.changed(status=Status.PAUSED, paused_for=PausedFor.NOT_APPROVED.value)
+            stop(campaign, PausedFor.NOT_APPROVED)
+            return False
         except HouseError as error:
             log.warning("campaign.failed tenant=%s campaign=%s code=%s", tenant_id, campaign_id, error.code)
             campaign.changed(status=Status.FAILED, failure=error.code, finished_at=clock.now(), next_at=None)

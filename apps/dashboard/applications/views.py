@@ -14,6 +14,7 @@ from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.applications import shown_once
 from apps.dashboard.applications.forms import ApplicationForm, SettingsForm
 from apps.dashboard.applications.snippets import Place, snippets
+from apps.dashboard.campaigns.approvals import safety_form
 from apps.dashboard.campaigns.timing_forms import QuietHoursForm
 from apps.dashboard.current import choose_application, public_origin
 from apps.dashboard.forms import add_errors
@@ -103,5 +104,5 @@ def application_settings(request: DashboardRequest, public_id: str) -> HttpRespo
         else:
             messages.success(request, _("Saved."))
             return redirect("dashboard:application-settings", shown.public_id)
-    context = {"form": form, "shown": shown, "quiet_form": QuietHoursForm.of(shown)}
+    context = {"form": form, "shown": shown, "quiet_form": QuietHoursForm.of(shown), "safety_form": safety_form(shown)}
     return render(request, "dashboard/applications/settings.html", context)

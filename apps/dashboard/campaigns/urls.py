@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.dashboard.campaigns import actions, deliveries, timing, views
+from apps.dashboard.campaigns import actions, approvals, deliveries, timing, views
 
 urlpatterns = [
     path("campaigns/", views.campaign_list, name="campaign-list"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("campaigns/<str:public_id>/edit", views.campaign_edit, name="campaign-edit"),
     path("campaigns/<str:public_id>/progress", views.campaign_progress, name="campaign-progress"),
     path("campaigns/<str:public_id>/deliveries", deliveries.campaign_deliveries, name="campaign-deliveries"),
+    path("campaigns/<str:public_id>/approval", approvals.campaign_approval, name="campaign-approval"),
+    path("applications/<str:public_id>/safety", approvals.application_safety, name="application-safety"),
     path("campaigns/<str:public_id>/why", timing.campaign_why, name="campaign-why"),
     path("applications/<str:public_id>/quiet-hours", timing.application_quiet_hours, name="application-quiet-hours"),
     path("campaigns/<str:public_id>/schedule", actions.campaign_schedule, name="campaign-schedule"),
