@@ -6,6 +6,7 @@ The planner is asked once per combination of facts; the rows are written by the 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -17,6 +18,7 @@ from apps.campaigns.planner import Decision, Facts, Rules, Suppressed
 from apps.messaging import ledger
 from apps.messaging.ledger import Verdict
 from apps.messaging.strategies import first_routes
+from apps.messaging.tallies import Tally
 
 _STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS campaigns_page (
@@ -45,11 +47,13 @@ def plan_page(
         return False
     counts: dict[Verdict, int] = {}
     places = []
+    tally = Tally(run.tenant_id, run.message_id)
     for *facts, count, _last in groups:
         [(decision, _all)] = decider.decide_alike(Facts(*facts), count)
         verdict = _verdict(decision)
         counts[verdict] = counts.get(verdict, 0) + count
         places.append(list(counts).index(verdict))
+        _count(tally, facts[0], count, verdict, run)
     names = ("languages", "timezones", "refuses", "are_off")
     columns = {name: [group[at] for group in groups] for at, name in enumerate(names)}
     for route in first_routes(run.message.strategy, run.message.routes):
@@ -58,10 +62,19 @@ def plan_page(
             counts=counts, chunk=chunk, source=_SOURCE, parameters={**columns, "verdicts": places},
         )  # fmt: skip
     run.chunk_count += planned
+    tally.write()
     if sum(counts.values()) < page:
         return False
     run.cursor = max(last for *_facts, last in groups)
     return True
+
+
+def _count(tally: Tally, language: str, people: int, verdict: Verdict, run: CampaignRun) -> None:
+    for route in first_routes(run.message.strategy, run.message.routes):
+        add = partial(tally.add, languages=[language], route=route, times=people)
+        add("planned", at=verdict.due_at or run.due_at)
+        if verdict.reason:
+            add("suppressed", at=run.due_at, reason=verdict.reason)
 
 
 def _staged(people: Any) -> list[tuple[Any, ...]]:

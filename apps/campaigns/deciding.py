@@ -4,9 +4,9 @@ row."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from django.db.models import QuerySet, Value
@@ -14,6 +14,7 @@ from django.db.models import QuerySet, Value
 from apps.audience.habits import best_hours
 from apps.audience.models import Subscriber, SubscriberQuerySet
 from apps.audience.queries import refusal
+from apps.campaigns.experiments import Experiment
 from apps.campaigns.planner import Decision, Due, Facts, Rules, plan, spread
 from apps.campaigns.planner.rules import BestHour
 from apps.campaigns.planner.slots import Slots
@@ -23,6 +24,13 @@ from apps.tenants.models import Application
 
 #: Row number, then the facts in the planner's order.
 Person = tuple[Any, ...]
+
+
+def arms_of(experiment: Mapping[str, Any] | None, campaign_id: int) -> Callable[[int], str] | None:
+    """Who gets which variant, in every run of a campaign: a person keeps theirs. None without an experiment."""
+    if experiment is None:
+        return None
+    return partial(Experiment.from_json(experiment).arm_of, campaign_id)
 
 
 def people_in(audience: SubscriberQuerySet, rules: Rules) -> QuerySet[Subscriber, Person]:
@@ -35,20 +43,29 @@ def people_in(audience: SubscriberQuerySet, rules: Rules) -> QuerySet[Subscriber
 class Decider:
     """The rules of a run, or of a dry run, and the places in its slots that were given away so far.
 
-    now: when the run started. but: row number of the run's own message, which no cap counts.
+    now: when the run started. but: row number of the run's own message, which no cap counts. arm_of: of a person's row
+    number; None without an experiment.
     """
 
     def __init__(
-        self, application: Application, rules: Rules, *, now: datetime, slots: Slots | None = None, but: int = 0
+        self,
+        application: Application,
+        rules: Rules,
+        *,
+        now: datetime,
+        slots: Slots | None = None,
+        but: int = 0,
+        arm_of: Callable[[int], str] | None = None,
     ) -> None:
         self._application, self._rules, self._slots, self._but = application, rules, slots, but
-        self._now = now
+        self._now, self._arm_of = now, arm_of
         self._plan = lru_cache(maxsize=4_096)(lambda facts: plan(facts, rules, now=now))
 
     @property
     def asks_for_facts_alone(self) -> bool:
         """Whether people with the same facts get the same decision, whoever and however many they are."""
-        return self._slots is None and self._rules.cap is None and not isinstance(self._rules.timing, BestHour)
+        asks_more = self._rules.cap is not None or isinstance(self._rules.timing, BestHour) or self._arm_of is not None
+        return self._slots is None and not asks_more
 
     def decide(self, page: Sequence[Person]) -> dict[Decision, list[int]]:
         """Decision -> row numbers. Must be asked page after page in the same order to give the same slots."""
@@ -83,6 +100,9 @@ class Decider:
                 since=min(self._rules.base, self._now) - self._rules.cap.window, least=self._rules.cap.count,
                 but=self._but,
             )  # fmt: skip
+        if self._arm_of is not None:
+            arm_of = self._arm_of
+            return ((*person, hours.get(person[0]), sends.get(person[0], ()), arm_of(person[0])) for person in page)
         if not hours and not sends:
             return page
         return ((*person, hours.get(person[0]), sends.get(person[0], ())) for person in page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from apps.campaigns.deciding import Decider, arms_of
 from apps.campaigns.models import Campaign
 from apps.campaigns.places import slots_now
 from apps.campaigns.planner import Rules, Schedule
@@ -28,11 +29,15 @@ class DryRun:
         route = first_routes(self.campaign.strategy, self.campaign.routes)[0]
         return slots_now(self.campaign.application, route, self.rules)
 
+    def decider(self) -> Decider:
+        arms = arms_of(self.campaign.experiment, self.campaign.pk)
+        return Decider(self.campaign.application, self.rules, now=self.now, slots=self.slots(), arm_of=arms)
+
     @property
     def is_alike(self) -> bool:
         """Whether people of the same language, zone and consent are decided alike, in whatever order they come."""
         rules = self.rules
-        if rules.cap is not None or isinstance(rules.timing, BestHour):
+        if rules.cap is not None or isinstance(rules.timing, BestHour) or self.campaign.experiment:
             return False
         return self.slots() is None or (rules.timing is None and rules.quiet is None)
 

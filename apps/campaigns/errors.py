@@ -100,6 +100,18 @@ class ResumeUnconfirmed(HouseError):
         super().__init__(details={"reason": reason})
 
 
+class ExperimentInvalid(HouseError):
+    category = Category.INVALID
+    code = "experiment_invalid"
+    default_message = _("This experiment does not work.")
+
+
+class WinnerChosen(HouseError):
+    category = Category.CONFLICT
+    code = "winner_chosen"
+    default_message = _("Nobody waits for a winner of this experiment.")
+
+
 class ApprovalMissing(HouseError):
     category = Category.CONFLICT
     code = "approval_missing"

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from apps.audience.models import Subscriber
 from apps.campaigns.audiences import audience_of_campaign
-from apps.campaigns.deciding import Decider, people_in
+from apps.campaigns.deciding import people_in
 from apps.campaigns.dry_run import dry_run_of
 from apps.campaigns.models import Campaign, CampaignRun
 from apps.campaigns.planner import Due, Suppressed
@@ -28,7 +28,8 @@ class Basis(StrEnum):
 class Answer:
     """state: as in the ledger; of a plan "planned" or "suppressed". due_at: when it is sent, or would have been; None
     where no time was reached. local_time: that, on the person's own clock (naive). timezone: the zone that was used.
-    is_earliest: others are before this person in a queue that only the send itself makes, so it may be later."""
+    is_earliest: others are before this person in a queue that only the send itself makes, so it may be later. variant:
+    of an experiment; UNDECIDED of who waits for the winner, empty of who gets none."""
 
     external_id: str
     basis: Basis
@@ -40,6 +41,7 @@ class Answer:
     route: str = ""
     attempted_at: datetime | None = None
     is_earliest: bool = False
+    variant: str = ""
 
     @property
     def local_time_shown(self) -> str | None:
@@ -64,15 +66,14 @@ def _of_delivery(row: Delivery, person: Subscriber, rules: dict[str, str]) -> An
     shown = row.attempted_at or due_at
     return Answer(
         person.external_id, Basis.LEDGER, row.state, row.reason, due_at, wall_of(shown, zone) if shown else None,
-        zone.key, row.route, row.attempted_at,
+        zone.key, row.route, row.attempted_at, variant=row.chunk.variant,
     )  # fmt: skip
 
 
 def _of_plan(campaign: Campaign, person: Subscriber) -> Answer:
     dry_run = dry_run_of(campaign)
     people = people_in(audience_of_campaign(campaign), dry_run.rules).filter(pk=person.pk)
-    decider = Decider(campaign.application, dry_run.rules, now=dry_run.now, slots=dry_run.slots())
-    for decision in decider.decide(list(people)):
+    for decision in dry_run.decider().decide(list(people)):
         zone = zone_of(person.timezone, dry_run.rules.fallback_timezone)
         is_due = isinstance(decision, Due)
         state = DeliveryState.PLANNED if is_due else DeliveryState.SUPPRESSED
@@ -81,6 +82,7 @@ def _of_plan(campaign: Campaign, person: Subscriber) -> Answer:
         return Answer(
             person.external_id, Basis.PLAN, state, reason, at, wall_of(at, zone) if at else None, zone.key,
             is_earliest=is_due and dry_run.slots() is not None,
+            variant=decision.variant if isinstance(decision, Due) else "",
         )  # fmt: skip
     return _outside(person, campaign)
 

@@ -38,6 +38,7 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
     strategy: how the routes are used (apps.messaging.strategies).
     follow_up: see apps.messaging.following. fallback_after, is_urgent, collapse_key: as in a Message. version: rises
     with every change of the plan. paused_for: why it was paused, if nobody asked for it (messaging.states.PausedFor).
+    experiment: as experiments.Experiment writes it.
     """
 
     public_id_prefix: ClassVar[str] = "cmp"
@@ -72,6 +73,7 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
     collapse_key = models.CharField(max_length=64, blank=True, default="", db_default="")
     version = models.PositiveIntegerField(default=1, db_default=1)
     paused_for = models.CharField(max_length=16, blank=True, default="", db_default="")
+    experiment: models.JSONField[Any, Any] = models.JSONField(null=True)
     status = models.CharField(
         max_length=12, choices=[(status.value, status.value) for status in Status], default=Status.DRAFT
     )
@@ -113,7 +115,9 @@ class CampaignRun(PublicIdModel, TenantOwned, TimestampedModel):
 
     audience: as in the campaign, a segment's rules written out. rules: as planner.Rules writes them. slots: which of
     the throttle's minutes are taken. cursor, until: subscribers (row numbers) up to `cursor` are planned, those past
-    `until` came too late. gathered_at: its people were written down as GatheredPerson. lease_until, fence: as on a
+    `until` came too late. gathered_at: its people were written down as GatheredPerson.
+    experiment: as it was at the start; its winner is due at decide_at. verdict: what was known when it was chosen
+    (experiments.verdict). lease_until, fence: as on a
     Chunk, for planning.
     """
 
@@ -132,12 +136,20 @@ class CampaignRun(PublicIdModel, TenantOwned, TimestampedModel):
     fence = models.BigIntegerField(default=0)
     planned_at = models.DateTimeField(null=True)
     gathered_at = models.DateTimeField(null=True)
+    experiment: models.JSONField[Any, Any] = models.JSONField(null=True)
+    decide_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    winner = models.CharField(max_length=16, blank=True, default="", db_default="")
+    verdict: models.JSONField[Any, Any] = models.JSONField(null=True)
 
     objects: ClassVar[TenantManager[CampaignRun]] = TenantManager()
 
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["id"], condition=models.Q(planned_at=None), name="run_to_plan"),
+            models.Index(
+                fields=["decide_at"], condition=models.Q(decide_at__isnull=False, decided_at=None), name="run_to_decide"
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "campaign", "due_at"], name="a_campaign_starts_once_at_a_time"),

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 
 from apps.campaigns.audiences import audience_of_run
 from apps.campaigns.bulk_planning import plan_page
-from apps.campaigns.deciding import Decider, people_in
+from apps.campaigns.deciding import Decider, arms_of, people_in
 from apps.campaigns.gathering import gather, is_gathered_first, let_go
 from apps.campaigns.models import CampaignRun
 from apps.campaigns.places import keep_slots, slots_of_run
@@ -130,7 +130,10 @@ def _plan_page(claim: RunClaim) -> bool:
 def _write_page(run: CampaignRun, rules: Rules) -> bool:
     """Deliveries for the people after the cursor, and the cursor behind them. Whether there may be more people."""
     slots = slots_of_run(run, rules)
-    decider = Decider(run.message.application, rules, now=run.created_at, slots=slots, but=run.message_id)
+    arms = arms_of(run.experiment, run.campaign_id)
+    decider = Decider(
+        run.message.application, rules, now=run.created_at, slots=slots, but=run.message_id, arm_of=arms
+    )  # fmt: skip
     audience = audience_of_run(run)
     if decider.asks_for_facts_alone:
         before = run.chunk_count, run.cursor
@@ -141,7 +144,10 @@ def _write_page(run: CampaignRun, rules: Rules) -> bool:
             run.chunk_count, run.cursor = before
     people = people_in(audience, rules).filter(pk__gt=run.cursor, pk__lte=run.until)
     page = list(people.order_by("pk")[: CHUNK * CHUNKS])
-    run.chunk_count = write_decisions(run.message, decider.decide(page), number=run.chunk_count, due_at=run.due_at)
+    run.chunk_count = write_decisions(
+        run.message, decider.decide(page), {person[0]: person[1] for person in page}, number=run.chunk_count,
+        due_at=run.due_at,
+    )  # fmt: skip
     if slots is not None:
         keep_slots(run, slots)
     if len(page) < CHUNK * CHUNKS:

@@ -13,16 +13,17 @@ from apps.audience.models import Subscriber, SubscriberQuerySet
 from apps.audience.queries import refusal
 from apps.billing.services.caps import Quote, quote_sends
 from apps.campaigns.audiences import audience_of_campaign, unknown_variables
-from apps.campaigns.deciding import Decider, people_in
+from apps.campaigns.deciding import arms_of, people_in
 from apps.campaigns.dry_run import DryRun, dry_run_of
 from apps.campaigns.models import Campaign
 from apps.campaigns.planner import Decision, Due, Facts
+from apps.campaigns.services.experiments import words_by_variant
 from apps.campaigns.services.scheduling import content_of
 from apps.messaging.errors import Fault
 from apps.messaging.models import Message
 from apps.messaging.recipients import COLUMNS, Recipient, recipient_of, variables_for
 from apps.messaging.rendering import CompiledContent, RenderFailed, compile_content
-from apps.messaging.states import Reason
+from apps.messaging.states import HELD_OUT, Reason
 from apps.providers.base import Notification
 
 #: People whose notification is really rendered: enough to find what goes wrong, and quick.
@@ -47,6 +48,7 @@ class Preview:
 class Simulation:
     """audience: people. planned: those who would be sent to, by language. suppressed: by reason. by_hour: how many
     would leave in the hour that begins then. decided: people asked about one by one; everybody, up to DECIDED.
+    by_variant: of an experiment; UNDECIDED waits for the winner.
 
     rendered: for how many the words were really made; template errors are counted among these. When `is_exact` they
     are everybody, and the figures are what a send would do now. warnings: variables that nobody has. price: of the
@@ -57,6 +59,7 @@ class Simulation:
     planned: Counter[str] = field(default_factory=Counter)
     suppressed: Counter[str] = field(default_factory=Counter)
     by_hour: Counter[datetime] = field(default_factory=Counter)
+    by_variant: Counter[str] = field(default_factory=Counter)
     decided: int = 0
     rendered: int = 0
     samples: list[Preview] = field(default_factory=list)
@@ -102,7 +105,7 @@ def preview(campaign: Campaign, content: CompiledContent, person: Recipient) -> 
 
 def _count(result: Simulation, audience: SubscriberQuerySet, dry_run: DryRun) -> None:
     people = people_in(audience, dry_run.rules)
-    decider = Decider(dry_run.campaign.application, dry_run.rules, now=dry_run.now, slots=dry_run.slots())
+    decider = dry_run.decider()
     if dry_run.is_alike:
         # One row per kind of person; the clock of a person makes no kinds where no rule looks at it.
         facts = ("language", "timezone", "refuses", "is_off")
@@ -123,6 +126,8 @@ def _count(result: Simulation, audience: SubscriberQuerySet, dry_run: DryRun) ->
 def _add(result: Simulation, decision: Decision, people: int) -> None:
     if isinstance(decision, Due):
         result.planned[decision.language] += people
+        if decision.variant:
+            result.by_variant[decision.variant] += people
         result.by_hour[decision.due_at.replace(minute=0, second=0, microsecond=0)] += people
     else:
         result.suppressed[decision.reason] += people
@@ -130,14 +135,21 @@ def _add(result: Simulation, decision: Decision, people: int) -> None:
 
 def _render(result: Simulation, campaign: Campaign, content: CompiledContent, people: Iterable[Recipient]) -> None:
     good: list[Preview] = []
+    arm_of = arms_of(campaign.experiment, campaign.pk)
+    contents = {variant: compile_content(words) for variant, words in words_by_variant(campaign).items()}
     for person in people:
-        shown = preview(campaign, content, person)
+        arm = arm_of(person.number) if arm_of is not None else ""
+        if arm == HELD_OUT:
+            continue
+        shown = preview(campaign, contents.get(arm, content), person)
         result.rendered += 1
         if shown.fault is None:
             good.append(shown)
             continue
         result.planned[shown.language] -= 1
         result.suppressed[Reason.TEMPLATE_ERROR] += 1
+        if arm:
+            result.by_variant[arm] -= 1
         if len(result.faults) < _SAMPLES:
             result.faults.append(shown)
     longest = max(good, key=_length, default=None)

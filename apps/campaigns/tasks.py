@@ -7,7 +7,7 @@ from celery import shared_task
 from apps.campaigns import planning
 from apps.campaigns.journeys.engine import advance_journeys, due_journeys
 from apps.campaigns.journeys.triggers import take_events
-from apps.campaigns.services import running
+from apps.campaigns.services import running, winners
 from apps.campaigns.services.fuses import pause_blown_campaigns
 from apps.messaging.bell import JOURNEY, PLAN, ring
 
@@ -17,10 +17,11 @@ _WORK = 2.0
 
 @shared_task(name="campaigns.tick")
 def tick(**_unknown: object) -> None:
-    """Starts what is due, finishes what has ended, and rings for runs that nobody plans."""
+    """Starts what is due, finishes what has ended, chooses winners, and rings for runs that nobody plans."""
     running.start_due_campaigns()
     running.finish_ended_campaigns()
     pause_blown_campaigns()
+    winners.choose_due_winners()
     if planning.idle_runs():
         ring(PLAN)
 

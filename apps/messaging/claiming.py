@@ -59,7 +59,7 @@ UPDATE messaging_chunk chunk
 SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s), fence = fence + 1
 FROM next WHERE chunk.id = next.id
 RETURNING chunk.tenant_id, chunk.id, chunk.message_id, chunk.number, chunk.rank, chunk.fence, next.was_abandoned,
-    chunk.expires_at
+    chunk.expires_at, chunk.variant
 """
 
 

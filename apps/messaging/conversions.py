@@ -68,6 +68,27 @@ WITH asking AS (
 SELECT event_id, occurred_at, delivery_id, amount #>> '{}', currency FROM owed ORDER BY occurred_at, event_id
 """
 
+# Of people held out of an experiment: what they do within the window of the message they would have got. No other
+# message takes it from them, so a campaign is never made to look better than it is.
+_HELD_OUT = """
+WITH asking AS (
+    SELECT id, follow_up -> 'conversion' ->> 'event' AS name, follow_up -> 'conversion' ->> 'amount' AS amount,
+        coalesce(follow_up -> 'conversion' ->> 'currency', '') AS currency,
+        make_interval(secs => (follow_up -> 'conversion' ->> 'window')::int) AS window
+    FROM messaging_message WHERE tenant_id = %(tenant)s AND application_id = %(application)s
+        AND follow_up ? 'conversion' AND variants ? 'holdout' AND created_at > %(watched)s
+)
+SELECT event.occurred_at, delivery.id, event.properties ->> asking.amount, asking.currency
+FROM asking JOIN audience_event event ON event.tenant_id = %(tenant)s AND event.application_id = %(application)s
+    AND event.name = asking.name AND event.occurred_at > %(oldest)s
+    AND event.received_at > %(since)s AND event.received_at <= %(until)s
+JOIN messaging_delivery delivery ON delivery.tenant_id = %(tenant)s AND delivery.message_id = asking.id
+    AND delivery.subscriber_id = event.subscriber_id AND delivery.reason = 'holdout'
+JOIN messaging_chunk chunk ON chunk.id = delivery.chunk_id
+    AND chunk.due_at <= event.occurred_at AND chunk.due_at > event.occurred_at - asking.window
+ORDER BY event.occurred_at, delivery.id
+"""
+
 _NAMES = """
 SELECT DISTINCT follow_up -> 'conversion' ->> 'event' FROM messaging_message
 WHERE tenant_id = %(tenant)s AND application_id = %(application)s AND follow_up ? 'conversion'
@@ -116,8 +137,16 @@ def _owed(asked: dict[str, Any]) -> tuple[list[ReceiptIn], datetime]:
         if bound is not None:
             asked["until"] = bound[0]
         cursor.execute(_OWED, asked)
-        rows = cursor.fetchall()
-    return [_receipt(asked["application"], row) for row in rows], asked["until"]
+        owed = [_receipt(asked["application"], row) for row in cursor.fetchall()]
+        cursor.execute(_HELD_OUT, asked)
+        owed += [_receipt_of_held_out(row) for row in cursor.fetchall()]
+    return owed, asked["until"]
+
+
+def _receipt_of_held_out(row: tuple[Any, ...]) -> ReceiptIn:
+    occurred_at, delivery_id, worth, currency = row
+    amount = rounded_amount(worth) if currency else None
+    return ReceiptIn(delivery_id, Kind.CONVERTED, occurred_at, amount, currency if amount else "", implies=False)
 
 
 def _receipt(application_id: int, row: tuple[Any, ...]) -> ReceiptIn:

@@ -17,6 +17,7 @@ from django.db import connection
 from apps.core import clock
 from apps.messaging.models import Chunk
 from apps.messaging.states import Reason, UnknownPolicy
+from apps.messaging.tallies import Tally
 
 #: How often a delivery is handed to a network at most, whatever happens.
 MAX_ATTEMPTS = 5
@@ -58,12 +59,13 @@ UPDATE messaging_delivery
 SET state = CASE WHEN %(again)s AND attempts < %(most)s THEN 'planned' ELSE 'unknown' END,
     recorded_at = clock_timestamp()
 WHERE tenant_id = %(tenant)s AND chunk_id = %(chunk)s AND state = 'attempted'
-RETURNING state
+RETURNING state, route, (SELECT language FROM audience_subscriber person WHERE person.id = subscriber_id)
 """
 
 _CANCEL = """
 UPDATE messaging_delivery SET state = 'suppressed', reason = %(reason)s, recorded_at = clock_timestamp()
 WHERE tenant_id = %(tenant)s AND chunk_id = %(chunk)s AND state = 'planned'
+RETURNING state, route, (SELECT language FROM audience_subscriber person WHERE person.id = subscriber_id)
 """
 
 
@@ -89,6 +91,7 @@ class Claim:
     fence: int
     was_abandoned: bool
     expires_at: datetime | None = None
+    variant: str = ""
 
 
 def plan_deliveries(
@@ -102,11 +105,14 @@ def plan_deliveries(
     suppressed: Mapping[Reason, Sequence[int]] | None = None,
     expires_at: datetime | None = None,
     rank: int = 0,
+    variant: str = "",
 ) -> int:
-    """Adds one chunk with these subscribers (row numbers). A repeat adds nothing. Answers how many rows are new."""
+    """Adds one chunk with these subscribers (row numbers). A repeat adds nothing. Answers how many rows are new.
+
+    The caller adds them to a Tally, because it knows their languages."""
     chunk = Chunk.objects.create(
         tenant_id=tenant_id, message_id=message_id, number=number, rank=rank, due_at=due_at, expires_at=expires_at,
-        is_ready=due_at <= clock.now(),
+        is_ready=due_at <= clock.now(), variant=variant,
     )  # fmt: skip
     values = {"tenant": tenant_id, "message": message_id, "chunk": chunk.pk, "route": route}
     planned = _execute(_PLAN, {**values, "state": "planned", "reason": "", "subscribers": list(due)})
@@ -214,9 +220,11 @@ def settle_abandoned(claim: Claim, policy: UnknownPolicy) -> int:
             _ABANDONED,
             {"tenant": claim.tenant_id, "chunk": claim.chunk_id, "again": again, "most": MAX_ATTEMPTS},
         )
-        states = [row[0] for row in cursor.fetchall()]
-    hold(claim, unknown=states.count("unknown"))
-    return len(states)
+        rows = cursor.fetchall()
+    lost = [row for row in rows if row[0] == "unknown"]
+    _tally(claim, lost)
+    hold(claim, unknown=len(lost))
+    return len(rows)
 
 
 def mark_attempted(claim: Claim, ids: Sequence[int], *, first: int) -> None:
@@ -237,8 +245,19 @@ def settle(
 
 def cancel_rest(claim: Claim, reason: Reason) -> None:
     """Suppresses what is still planned in the chunk and closes it."""
-    count = _execute(_CANCEL, {"tenant": claim.tenant_id, "chunk": claim.chunk_id, "reason": reason.value})
-    hold(claim, done=True, suppressed=count)
+    with connection.cursor() as cursor:
+        cursor.execute(_CANCEL, {"tenant": claim.tenant_id, "chunk": claim.chunk_id, "reason": reason.value})
+        rows = cursor.fetchall()
+    _tally(claim, rows, reason=reason.value)
+    hold(claim, done=True, suppressed=len(rows))
+
+
+def _tally(claim: Claim, rows: Sequence[tuple[str, str, str | None]], *, reason: str = "") -> None:
+    """rows: (state, route, language or None of somebody erased)."""
+    tally, now = Tally(claim.tenant_id, claim.message_id), clock.now()
+    for state, route, language in rows:
+        tally.add(state, [language or ""], route=route, reason=reason, variant=claim.variant, at=now)
+    tally.write()
 
 
 def move_to_later(claim: Claim, ids: Collection[int], *, seconds: float) -> None:
@@ -259,6 +278,7 @@ def _move(claim: Claim, ids: Collection[int], *, due_at: datetime, before: str) 
         rank=claim.rank,
         due_at=due_at,
         expires_at=claim.expires_at,
+        variant=claim.variant,
     )
     values = {"tenant": claim.tenant_id, "chunk": claim.chunk_id, "later": later.pk, "ids": list(ids), "before": before}
     if _execute(_MOVE, values) != len(ids):

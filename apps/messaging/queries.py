@@ -10,6 +10,7 @@ from django.db.models import Count, OuterRef, Q, Subquery, Sum
 
 from apps.audience.models import Subscriber
 from apps.messaging.models import Chunk, Delivery, Message, Receipt, ReceiptTally
+from apps.messaging.results import Dimension, counts_by
 from apps.messaging.states import Counts, DeliveryState
 from apps.tenants.models import TenantQuerySet
 
@@ -98,9 +99,12 @@ def reasons_of(message: Message) -> list[tuple[str, str, int]]:
 
 
 def differences(message: Message) -> dict[str, tuple[int, int]]:
-    """Name -> (kept, counted) where the kept counts and the ledger disagree. Empty is right."""
+    """Name -> (kept, counted) where the kept counts, or their sums by hour, and the ledger disagree. Empty is right."""
     kept, counted = counts_of(message), ledger_counts(message)
+    by_hour = list(counts_by([message], Dimension.HOUR).values())
     pairs = {field.name: (getattr(kept, field.name), getattr(counted, field.name)) for field in fields(Counts)}
+    for name in (*_KEPT, "received", "opened", "clicked", "dismissed", "converted"):
+        pairs[f"by_hour.{name}"] = sum(getattr(of_hour, name) for of_hour in by_hour), getattr(counted, name)
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

@@ -22,6 +22,7 @@ REASON_NAMES: Mapping[Reason, Any] = {
     Reason.CANCELED: _("cancelled"),
     Reason.SPEND_CAP: _("over the quota"),
     Reason.ANSWERED: _("had it by another route"),
+    Reason.HOLDOUT: _("held out for comparison"),
     Reason.TEMPLATE_ERROR: _("words could not be made"),
 }
 

@@ -73,6 +73,7 @@ class ReceiptIn:
     """delivery_id: row number. amount: of a conversion, in currency (ISO 4217); None: it is worth nothing.
 
     source: names what was counted, so that the same thing never counts for two deliveries; empty: nothing to compare.
+    implies: whether the earlier kinds come along; not for somebody who was never sent anything.
     """
 
     delivery_id: int
@@ -81,6 +82,7 @@ class ReceiptIn:
     amount: Decimal | None = None
     currency: str = ""
     source: str = ""
+    implies: bool = True
 
 
 def read_receipt(raw: object, *, delivery_id: int, now: datetime) -> ReceiptIn:

@@ -8,7 +8,7 @@ did not leave (planned) and at most one slice that may have (attempted).
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from time import monotonic
@@ -33,8 +33,10 @@ from apps.messaging.rendering import CompiledContent, compile_content
 from apps.messaging.routes import Called, call_route, record_answers
 from apps.messaging.services.inbox import put_copies, tell
 from apps.messaging.slices import Slice, Verdict, judge, read_slice, render_slice
-from apps.messaging.states import DeliveryState, MessageState, Reason, UnknownPolicy
+from apps.messaging.states import UNDECIDED, DeliveryState, MessageState, Reason, UnknownPolicy
 from apps.messaging.strategies import Strategy, next_route, plan_for
+from apps.messaging.tallies import Tally
+from apps.messaging.variants import UNDECIDED_WAIT, content_of_variant, routes_of_variant
 from apps.messaging.withdrawing import keep_names
 from apps.providers.base import Outcome, Result
 from apps.tenants.scope import tenant_scope
@@ -75,9 +77,9 @@ def _settle_abandoned(claim: Claim, message: Message) -> None:
 
 
 @lru_cache(maxsize=64)
-def _content_of(message_id: int, tenant_id: int) -> CompiledContent:
+def _content_of(message_id: int, tenant_id: int, variant: str) -> CompiledContent:
     """A message's content never changes, so each process compiles it once. Called inside the tenant's scope."""
-    return compile_content(Message.objects.of(tenant_id).get(pk=message_id).content)
+    return compile_content(content_of_variant(Message.objects.of(tenant_id).get(pk=message_id), variant))
 
 
 class _Chunk:
@@ -85,7 +87,7 @@ class _Chunk:
 
     def __init__(self, claim: Claim, message: Message) -> None:
         self.claim, self.message = claim, message
-        self.plan = plan_for(Strategy(message.strategy), message.routes)
+        self.plan = plan_for(Strategy(message.strategy), routes_of_variant(message, claim.variant))
         self.lease_ends = monotonic() + settings.SENDING_LEASE
 
     def send(self, until: float) -> None:
@@ -115,7 +117,7 @@ class _Chunk:
             if not planned:
                 ledger.hold(self.claim, done=True)
                 return None
-            content = _content_of(self.message.pk, self.claim.tenant_id)
+            content = _content_of(self.message.pk, self.claim.tenant_id, self.claim.variant)
             checked = recheck(self.message, planned, people)
         permit = permit_for(self.message, planned[0].route)
         if permit.wait:
@@ -124,11 +126,14 @@ class _Chunk:
             return None
         made = render_slice(self.message, content, checked.ready[: permit.most], people)
         made.expires_at = self._expires_at
+        made.languages = {
+            delivery.id: people[delivery.subscriber].language for delivery in planned if delivery.subscriber in people
+        }
         for reason, ids in checked.refused.items():
             made.refused[reason].extend(ids)
-        return self._marked(made, checked)
+        return self._marked(made, checked, planned[0].route)
 
-    def _marked(self, made: Slice, checked: Checked) -> Slice | None:
+    def _marked(self, made: Slice, checked: Checked, route: str) -> Slice | None:
         """The slice, marked as attempted and committed; None when none of it may leave in this minute."""
         with tenant_scope(self.claim.tenant_id):
             self.lease_ends = monotonic() + settings.SENDING_LEASE
@@ -138,9 +143,14 @@ class _Chunk:
                 return None
             made.refuse_people(self._answered(made), Reason.ANSWERED)
             reserve_slice(self.message, self.claim, made)
+            tally = Tally(self.claim.tenant_id, self.message.pk)
             for reason, ids in made.refused.items():
                 ledger.settle(self.claim, ids, state="suppressed", reason=reason, before=("planned",))
                 ledger.hold(self.claim, suppressed=len(ids))
+                self._count(tally, "suppressed", made, ids, route, reason)
+            first = [delivery.id for delivery in made.ready if not delivery.attempts]
+            self._count(tally, "attempted", made, first, route)
+            tally.write()
             ledger.mark_attempted(self.claim, [delivery.id for delivery in made.ready], first=made.first_attempts)
             notes = put_copies(self.message, made)
         tell(self.message.tenant, self.message.application, notes)
@@ -175,6 +185,8 @@ class _Chunk:
         expires_at = self._expires_at
         if state == MessageState.CANCELLED:
             ledger.cancel_rest(self.claim, Reason.CANCELED)
+        elif self.claim.variant == UNDECIDED:
+            ledger.postpone(self.claim, due_at=clock.now() + UNDECIDED_WAIT)
         elif expires_at is not None and expires_at <= clock.now():
             ledger.cancel_rest(self.claim, Reason.EXPIRED)
         elif state == MessageState.PAUSED or monotonic() > until:
@@ -205,30 +217,40 @@ class _Chunk:
             failed=verdict.count(DeliveryState.REJECTED, DeliveryState.UNREGISTERED),
             unknown=verdict.count(DeliveryState.UNKNOWN),
         )
+        tally = Tally(self.claim.tenant_id, self.message.pk)
         for (state, reason), ids in verdict.final.items():
             ledger.settle(self.claim, ids, state=state, reason=reason)
+            self._count(tally, state, made, ids, made.route, reason)
             if state is DeliveryState.UNKNOWN:
                 accept_proven(self.claim.tenant_id, ids, before=state)
         if verdict.later:
             ledger.move_to_later(self.claim, verdict.later, seconds=verdict.wait)
-        self._try_next_route(made.route, verdict)
+        self._try_next_route(made, verdict, tally)
+        tally.write()
         self._charge(made, verdict, called)
         return note_slice(self.message, verdict, called)
 
-    def _try_next_route(self, route: str, verdict: Verdict) -> None:
+    def _count(self, tally: Tally, kind: str, made: Slice, ids: Iterable[int], route: str, reason: str = "") -> None:
+        languages = made.languages_of(ids)
+        tally.add(kind, languages, route=route, variant=self.claim.variant, reason=reason, at=clock.now())
+
+    def _try_next_route(self, made: Slice, verdict: Verdict, tally: Tally) -> None:
         """Whom this one did not reach is asked for at once; who took it has until the fallback to report a receipt."""
-        later = next_route(self.plan, route)
+        later = next_route(self.plan, made.route)
         if later and verdict.next_route:
-            self._plan_route(later, clock.now(), verdict.next_route)
+            self._plan_route(later, clock.now(), verdict.next_route, made, tally)
         if later and verdict.reached and self.message.fallback_after is not None:
             in_time = clock.now() + timedelta(seconds=self.message.fallback_after)
-            self._plan_route(later, in_time, verdict.reached)
+            self._plan_route(later, in_time, verdict.reached, made, tally)
 
-    def _plan_route(self, route: str, due_at: datetime, people: Sequence[int]) -> None:
+    def _plan_route(self, route: str, due_at: datetime, people: Sequence[int], made: Slice, tally: Tally) -> None:
         ledger.plan_deliveries(
             tenant_id=self.claim.tenant_id, message_id=self.message.pk, number=self.claim.number, rank=self.claim.rank,
-            route=route, due_at=due_at, due=people, expires_at=self.claim.expires_at,
+            route=route, due_at=due_at, due=people, expires_at=self.claim.expires_at, variant=self.claim.variant,
         )  # fmt: skip
+        again = set(people)
+        languages = made.languages_of(delivery.id for delivery in made.ready if delivery.subscriber in again)
+        tally.add("planned", languages, route=route, variant=self.claim.variant, at=due_at)
 
     def _charge(self, made: Slice, verdict: Verdict, called: Called) -> None:
         """Usage records of a slice, all of one route, named by a delivery of it.

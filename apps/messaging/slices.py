@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import uniform
@@ -50,13 +50,14 @@ class Planned(NamedTuple):
 class Slice:
     """ready: deliveries and their pushes, in the same order. refused: deliveries that end unsent, by reason.
 
-    expires_at: when they are worth nothing any more.
+    expires_at: when they are worth nothing any more. languages: of the people, by delivery.
     """
 
     ready: list[Planned] = field(default_factory=list)
     pushes: list[Push] = field(default_factory=list)
     refused: dict[Reason, list[int]] = field(default_factory=lambda: defaultdict(list))
     expires_at: datetime | None = None
+    languages: dict[int, str] = field(default_factory=dict)
 
     def keep(self, count: int) -> None:
         """The first `count` deliveries; the rest stay planned."""
@@ -65,6 +66,9 @@ class Slice:
     @property
     def route(self) -> str:
         return self.ready[0].route
+
+    def languages_of(self, ids: Iterable[int]) -> Iterator[str]:
+        return (self.languages.get(id, "") for id in ids)
 
     def refuse_people(self, people: Set[int], reason: Reason) -> None:
         """Takes out what is for these (row numbers)."""

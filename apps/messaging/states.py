@@ -57,6 +57,12 @@ class Reason(StrEnum):
     CANCELED = "canceled"
     SPEND_CAP = "spend_cap"
     ANSWERED = "answered"
+    HOLDOUT = "holdout"
+
+
+#: Instead of a variant's key. Of people who get nothing, to compare with; of those who get the variant that wins.
+HELD_OUT = Reason.HOLDOUT.value
+UNDECIDED = "?"
 
 
 class UnknownPolicy(StrEnum):

@@ -9,7 +9,7 @@ from apps.messaging.bell import SEND, ring
 from apps.messaging.conversions import attribute_conversions
 from apps.messaging.fusing import forget_slices
 from apps.messaging.services.inbox import sweep_inboxes
-from apps.messaging.services.receipts import fold_tallies
+from apps.messaging.tallies import fold_tallies
 from apps.messaging.withdrawing import withdraw_pushes
 
 #: Seconds of work per task: short, so that ticks and other tenants' work get their turn between two.

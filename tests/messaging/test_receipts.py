@@ -19,8 +19,8 @@ from apps.messaging.receipt_tokens import LENGTH, Sent, read_token, tokens_for
 from apps.messaging.receipts import Kind, ReceiptIn
 from apps.messaging.sending import send_due_chunks
 from apps.messaging.services import accept_message, record_receipts, record_reports, record_signed_reports
-from apps.messaging.services.receipts import fold_tallies
 from apps.messaging.states import Counts
+from apps.messaging.tallies import fold_tallies
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope
 from tests.sending import Recorder, make_people

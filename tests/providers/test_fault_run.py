@@ -28,6 +28,7 @@ from apps.messaging.queries import differences
 from apps.messaging.sending import send_due_chunks
 from apps.messaging.services.messages import open_message
 from apps.messaging.states import UnknownPolicy
+from apps.messaging.tallies import Tally
 from apps.providers import breaker
 from apps.providers.apns.provider import CONNECTIONS
 from apps.providers.counterparts.apns import AppleService
@@ -101,6 +102,9 @@ def _planned(application: Application) -> Message:
                 tenant_id=tenant.pk, message_id=message.pk, number=number, route="apns", due_at=clock.now(),
                 due=people[start : start + _CHUNK],
             )  # fmt: skip
+        tally = Tally(tenant.pk, message.pk)
+        tally.add("planned", [""] * len(people), route="apns", at=clock.now())
+        tally.write()
     return message
 
 

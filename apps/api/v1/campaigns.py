@@ -78,6 +78,7 @@ class CampaignSerializer(TimingSerializer):
     collapse_key = serializers.CharField()
     version = serializers.IntegerField(help_text="Rises with every change of the plan.")
     paused_for = serializers.CharField(help_text="Why it was paused by itself: error_rate, tokens_gone; or empty.")
+    experiment = serializers.JSONField(allow_null=True)
     send_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
@@ -116,6 +117,12 @@ class CampaignBody(TimingBody):
     fallback_after = fallback_field()
     priority = priority_field()
     collapse_key = collapse_key_field()
+    experiment = serializers.DictField(
+        required=False,
+        allow_null=True,
+        help_text='`{"variants": [{"key", "weight", "content", "routes"}], "metric", "holdout", "winner": '
+        '{"share", "after", "early"}}`; see docs/results.md.',
+    )
 
 
 class ChangeBody(CampaignBody):
@@ -154,6 +161,9 @@ class SimulationSerializer(serializers.Serializer[Any]):
     sends = serializers.IntegerField(help_text="How many of them would be sent to.")
     planned = serializers.DictField(child=serializers.IntegerField(), help_text="By language.")
     suppressed = serializers.DictField(child=serializers.IntegerField(), help_text="By reason.")
+    by_variant = serializers.DictField(
+        child=serializers.IntegerField(), help_text="People by variant; ? are those who wait for the winner."
+    )
     by_hour = serializers.SerializerMethodField(help_text="When they would leave.")
     decided = serializers.IntegerField(help_text="People the planner was asked about; at most 100,000 one by one.")
     rendered = serializers.IntegerField(help_text="For how many the words were really made.")
@@ -172,10 +182,11 @@ class SimulationSerializer(serializers.Serializer[Any]):
 _KEPT = (
     "name", "audience", "routes", "strategy", "unknown_policy", "ttl", "follow_up", "schedule", "category",
     "quiet_hours", "throttle_per_minute", "frequency_cap", "fallback_after", "is_urgent", "collapse_key",
+    "experiment",
 )  # fmt: skip
 
 
-def _campaigns_of(request: ApiRequest) -> TenantQuerySet[Campaign]:
+def campaigns_of_request(request: ApiRequest) -> TenantQuerySet[Campaign]:
     campaigns = Campaign.objects.of(request.tenant).filter(application=request.application)
     return campaigns.select_related("template", "application", "tenant")
 
@@ -202,7 +213,7 @@ class CampaignList(ApiView):
     @extend_schema(operation_id="list_campaigns", parameters=PAGE_PARAMETERS, responses=page_of(CampaignSerializer))
     def get(self, request: ApiRequest) -> Response:
         """The application's campaigns, newest first."""
-        return self.paginate(_campaigns_of(request), CampaignSerializer)
+        return self.paginate(campaigns_of_request(request), CampaignSerializer)
 
     @extend_schema(operation_id="create_campaign", request=CampaignBody, responses={201: CampaignSerializer})
     def post(self, request: ApiRequest) -> Response:
@@ -219,13 +230,13 @@ class CampaignDetail(ApiView):
     @extend_schema(operation_id="get_campaign", responses=CampaignSerializer)
     def get(self, request: ApiRequest, campaign_id: str) -> Response:
         """One campaign, with live counts."""
-        return Response(CampaignSerializer(_campaigns_of(request).access(campaign_id)).data)
+        return Response(CampaignSerializer(campaigns_of_request(request).access(campaign_id)).data)
 
     @extend_schema(operation_id="change_campaign", request=ChangeBody(partial=True), responses=CampaignSerializer)
     def patch(self, request: ApiRequest, campaign_id: str) -> Response:
         """Changes a draft, or what waits for its next start: that keeps its time unless the body names another. What
         has started keeps what it began with."""
-        campaign = _campaigns_of(request).access(campaign_id)
+        campaign = campaigns_of_request(request).access(campaign_id)
         body = self.body(ChangeBody, partial=True)
         version = body.pop("version", None)
         plan = _plan(request, body, campaign)
@@ -235,7 +246,7 @@ class CampaignDetail(ApiView):
     @extend_schema(operation_id="delete_campaign", responses={204: None})
     def delete(self, request: ApiRequest, campaign_id: str) -> Response:
         """Removes a draft."""
-        delete_campaign(tenant=request.tenant, campaign=_campaigns_of(request).access(campaign_id))
+        delete_campaign(tenant=request.tenant, campaign=campaigns_of_request(request).access(campaign_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -245,7 +256,7 @@ class CampaignSchedule(ApiView):
     @extend_schema(operation_id="schedule_campaign", request=ScheduleBody, responses=CampaignSerializer)
     def post(self, request: ApiRequest, campaign_id: str) -> Response:
         """Due then. What would fail at sending is refused here."""
-        campaign = _campaigns_of(request).access(campaign_id)
+        campaign = campaigns_of_request(request).access(campaign_id)
         send_at = self.body(ScheduleBody)["send_at"]
         changed = schedule_campaign(tenant=request.tenant, campaign=campaign, send_at=send_at)
         return Response(CampaignSerializer(changed).data)
@@ -258,7 +269,7 @@ class _CampaignVerb(ApiView):
     verb: ClassVar[Callable[..., Campaign]]
 
     def post(self, request: ApiRequest, campaign_id: str) -> Response:
-        campaign = _campaigns_of(request).access(campaign_id)
+        campaign = campaigns_of_request(request).access(campaign_id)
         return Response(CampaignSerializer(type(self).verb(tenant=request.tenant, campaign=campaign)).data)
 
 
@@ -273,7 +284,7 @@ class CampaignResume(ApiView):
     @extend_schema(operation_id="resume_campaign", request=ResumeBody, responses=CampaignSerializer)
     def post(self, request: ApiRequest, campaign_id: str) -> Response:
         """Goes on where it stopped."""
-        campaign = _campaigns_of(request).access(campaign_id)
+        campaign = campaigns_of_request(request).access(campaign_id)
         confirm = self.body(ResumeBody)["confirm"]
         resumed = resume_campaign(tenant=request.tenant, campaign=campaign, confirm=confirm)
         return Response(CampaignSerializer(resumed).data)
@@ -290,7 +301,7 @@ class CampaignSimulate(ApiView):
     @extend_schema(operation_id="simulate_campaign", request=None, responses=SimulationSerializer)
     def post(self, request: ApiRequest, campaign_id: str) -> Response:
         """What sending it now would do, by the code that sends."""
-        return Response(SimulationSerializer(simulate_campaign(_campaigns_of(request).access(campaign_id))).data)
+        return Response(SimulationSerializer(simulate_campaign(campaigns_of_request(request).access(campaign_id))).data)
 
 
 class CampaignPreview(ApiView):
@@ -299,7 +310,7 @@ class CampaignPreview(ApiView):
     @extend_schema(operation_id="preview_campaign", request=PreviewBody, responses=PreviewSerializer)
     def post(self, request: ApiRequest, campaign_id: str) -> Response:
         """What one subscriber would see."""
-        campaign = _campaigns_of(request).access(campaign_id)
+        campaign = campaigns_of_request(request).access(campaign_id)
         external_id = self.body(PreviewBody)["external_id"]
         person = Subscriber.objects.in_application(request.application).named(external_id)
         return Response(PreviewSerializer(preview_campaign(campaign, person)).data)
@@ -315,6 +326,6 @@ class CampaignDeliveries(ApiView):
     )
     def get(self, request: ApiRequest, campaign_id: str) -> Response:
         """The ledger of its last run, row by row: who got it, who did not, and why."""
-        campaign = _campaigns_of(request).access(campaign_id)
+        campaign = campaigns_of_request(request).access(campaign_id)
         message = messages_of([campaign]).get(campaign.pk)
         return self.paginate(deliveries_of(message, request.tenant.pk, request.query_params), DeliverySerializer)

@@ -111,6 +111,8 @@ def _write(journey: Journey, step: Send, decisions: Mapping[Decision, list[int]]
         fallback_timezone=rules.fallback_timezone,
         follow_up=dict(step.follow_up),
     )
-    write_decisions(message, decisions, number=0, due_at=now)
+    people = [person for numbers in decisions.values() for person in numbers]
+    languages = dict(Subscriber.objects.of(journey.tenant_id).filter(pk__in=people).values_list("pk", "language"))
+    write_decisions(message, decisions, languages, number=0, due_at=now)
     transaction.on_commit(partial(ring, SEND))
     return message.changed(is_planned=True)

@@ -3,7 +3,7 @@
 The planner's word depends only on what is given, so a dry run and the send agree by being the same call. In this order:
 consent; the wanted instant (of the campaign, of the person's clock, of the person's best hour); quiet hours and the
 frequency cap, which only move it forward, until neither does; a slot of the throttle and of the provider's day, after
-which they are asked again; expiry.
+which they are asked again; expiry. Who is held out of an experiment would have got it otherwise.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from apps.campaigns.planner.rules import BestHour, LocalTime, Missed, Rules
 from apps.campaigns.planner.slots import DAY, Slots
 from apps.messaging.hours import QuietAction, instant_of, wall_of, zone_of
 from apps.messaging.languages import choose_language
-from apps.messaging.states import Reason
+from apps.messaging.states import HELD_OUT, UNDECIDED, Reason
 
 #: Nobody waits longer for a slot, the end of quiet hours or room under a cap.
 HORIZON = timedelta(days=31)
@@ -29,7 +29,7 @@ class Facts:
 
     refuses: wants nothing at all. refuses_category: wants nothing of this kind. best_hour: of the person's own day,
     None when too little is known. sends: what came and will come to them that the cap counts, sorted; empty below the
-    cap.
+    cap. arm: of an experiment: a variant's key, HELD_OUT or UNDECIDED; empty: there is none.
     """
 
     language: str
@@ -38,16 +38,18 @@ class Facts:
     refuses_category: bool = False
     best_hour: int | None = None
     sends: tuple[datetime, ...] = ()
+    arm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """wanted: before anything held it back. expires_at: when it is worth nothing any more."""
+    """wanted: before anything held it back. expires_at: when it is worth nothing any more. variant: see Facts.arm."""
 
     due_at: datetime
     language: str
     wanted: datetime
     expires_at: datetime | None = None
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,17 @@ def plan(facts: Facts, rules: Rules, *, now: datetime) -> Decision:
         return Suppressed(Reason.OPTED_OUT)
     if facts.refuses_category:
         return Suppressed(Reason.PREFERENCE_OFF)
+    if facts.arm == UNDECIDED and rules.decide_at is not None:
+        now = max(now, rules.decide_at)
     wanted = _wanted(facts, rules, now)
     if wanted is None:
         return Suppressed(Reason.LOCAL_TIME_PASSED)
     language = choose_language(facts.language, rules.default_language, rules.languages)
     expires_at = wanted + rules.ttl if rules.ttl is not None else None
-    return hold_back(Due(max(wanted, now), language, wanted, expires_at), facts, rules)
+    decision = hold_back(Due(max(wanted, now), language, wanted, expires_at, facts.arm), facts, rules)
+    if facts.arm == HELD_OUT and isinstance(decision, Due):
+        return Suppressed(Reason.HOLDOUT, decision.due_at)
+    return decision
 
 
 def hold_back(due: Due, facts: Facts, rules: Rules) -> Decision:

@@ -40,6 +40,7 @@ class BestHour:
 class Rules:
     """base: the instant a run starts. timing: None for everybody at once. languages: those it has words in, in the
     author's order. fallback_timezone: of people without one. ttl: how long after the wanted instant it may be sent.
+    decide_at: when those who wait for the winner of an experiment are sent to.
     """
 
     base: datetime
@@ -52,6 +53,7 @@ class Rules:
     cap: FrequencyCap | None = None
     category: str = ""
     throttle: int | None = None
+    decide_at: datetime | None = None
 
     @property
     def needs_clock(self) -> bool:
@@ -70,6 +72,7 @@ class Rules:
             "cap": self.cap.to_json() if self.cap else None,
             "category": self.category,
             "throttle": self.throttle,
+            "decide_at": self.decide_at.isoformat() if self.decide_at else None,
         }
 
     @classmethod
@@ -85,6 +88,7 @@ class Rules:
             cap=FrequencyCap.from_json(stored["cap"]) if stored["cap"] else None,
             category=stored["category"],
             throttle=stored["throttle"],
+            decide_at=datetime.fromisoformat(stored["decide_at"]) if stored.get("decide_at") else None,
         )
 
 

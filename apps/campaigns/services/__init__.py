@@ -16,9 +16,11 @@ from apps.campaigns.services.scheduling import (
     resume_campaign,
     send_test,
 )
+from apps.campaigns.services.winners import choose_winner
 
 __all__ = [
     "cancel_campaign",
+    "choose_winner",
     "create_campaign",
     "delete_campaign",
     "duplicate_campaign",

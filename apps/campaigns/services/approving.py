@@ -25,7 +25,7 @@ PERMISSION = "campaigns.approve"
 _LEEWAY = Decimal("1.1")
 _SIGNED = (
     "name", "routes", "strategy", "unknown_policy", "ttl", "category", "throttle_per_minute", "frequency_cap",
-    "follow_up", "fallback_after", "is_urgent", "collapse_key",
+    "follow_up", "fallback_after", "is_urgent", "collapse_key", "experiment",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from apps.audience.services.preferences import categories_of
 from apps.campaigns.errors import CampaignWrongState, SendingRuleInvalid
 from apps.campaigns.models import Campaign, SendingDefaults
 from apps.campaigns.reading import read_frequency_cap, read_quiet_hours, read_schedule, read_throttle
+from apps.campaigns.services.experiments import require_experiment
 from apps.campaigns.states import EDITABLE, Status
 from apps.core.text import require_name
 from apps.messaging.errors import ContentMissing
@@ -50,13 +51,14 @@ class Plan:
     fallback_after: int | None = None
     is_urgent: bool = True
     collapse_key: str = ""
+    experiment: Mapping[str, Any] | None = None
 
 
 def create_campaign(
     *, tenant: Tenant, application: Application, plan: Plan, created_by: User | None = None
 ) -> Campaign:
     """Raises AudienceInvalid, TemplateInvalid, ContentMissing, ContentTooLarge, RouteMissing, UnknownProvider,
-    ScheduleInvalid, SendingRuleInvalid, FollowUpInvalid, HandlingInvalid."""
+    ScheduleInvalid, SendingRuleInvalid, FollowUpInvalid, HandlingInvalid, ExperimentInvalid."""
     campaign = Campaign(tenant=tenant, application=application, created_by=created_by)
     write_plan(campaign, plan)
     campaign.save()
@@ -86,6 +88,7 @@ def duplicate_campaign(*, tenant: Tenant, campaign: Campaign, created_by: User |
         fallback_after=campaign.fallback_after,
         is_urgent=campaign.is_urgent,
         collapse_key=campaign.collapse_key,
+        experiment=campaign.experiment,
         created_by=created_by,
     )
 
@@ -135,6 +138,7 @@ def write_plan(campaign: Campaign, plan: Plan) -> None:
     )
     for name, value in handling.items():
         setattr(campaign, name, value)
+    campaign.experiment = require_experiment(campaign, plan.experiment)
 
 
 def set_default_quiet_hours(

@@ -28,7 +28,14 @@ def rules_for(campaign: Campaign, start: datetime) -> Rules:
         cap=FrequencyCap.from_json(campaign.frequency_cap) if campaign.frequency_cap else None,
         category=campaign.category,
         throttle=campaign.throttle_per_minute,
+        decide_at=decide_at_of(campaign, start),
     )
+
+
+def decide_at_of(campaign: Campaign, start: datetime) -> datetime | None:
+    """When the winner of the experiment is chosen; None when nobody waits for one."""
+    winner = (campaign.experiment or {}).get("winner")
+    return start + timedelta(seconds=winner["after"]) if winner else None
 
 
 def quiet_hours_of(campaign: Campaign) -> QuietHours | None:

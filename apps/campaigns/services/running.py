@@ -17,6 +17,7 @@ from apps.campaigns.errors import ApprovalMissing
 from apps.campaigns.models import Campaign, CampaignRun
 from apps.campaigns.planner import Schedule
 from apps.campaigns.services.approving import require_approved
+from apps.campaigns.services.experiments import variants_of, words_by_variant
 from apps.campaigns.services.fuses import stop
 from apps.campaigns.services.rules import fuse_of, rules_for
 from apps.campaigns.services.scheduling import content_of
@@ -106,7 +107,8 @@ def _open_run(campaign: Campaign, start: datetime) -> None:
     require_not_suspended(campaign.tenant)
     rules = rules_for(campaign, start)
     content = content_of(campaign)
-    compile_content(content)
+    for words in [content, *words_by_variant(campaign).values()]:
+        compile_content(words)
     message = open_message(
         tenant=campaign.tenant,
         application=campaign.application,
@@ -126,6 +128,7 @@ def _open_run(campaign: Campaign, start: datetime) -> None:
         is_urgent=campaign.is_urgent,
         collapse_key=campaign.collapse_key,
         fuse=fuse_of(campaign).to_json(),
+        variants=variants_of(campaign),
     )
     last = Subscriber.objects.in_application(campaign.application).order_by("-pk").values_list("pk", flat=True).first()
     CampaignRun.objects.create(
@@ -136,6 +139,8 @@ def _open_run(campaign: Campaign, start: datetime) -> None:
         audience=frozen_audience(campaign),
         rules=rules.to_json(),
         until=last or 0,
+        experiment=campaign.experiment,
+        decide_at=rules.decide_at,
     )
 
 

@@ -17,6 +17,7 @@ from apps.campaigns.errors import EmptyAudience, ResumeUnconfirmed, ScheduleInPa
 from apps.campaigns.models import Campaign, CampaignRun
 from apps.campaigns.planner import Kind, Schedule
 from apps.campaigns.services.editing import locked
+from apps.campaigns.services.experiments import words_by_variant
 from apps.campaigns.states import STOPPABLE, Status
 from apps.core import clock
 from apps.messaging.bell import START, ring
@@ -89,12 +90,13 @@ def require_future(schedule: Schedule, now: datetime, timezone: str) -> datetime
 def require_sendable(tenant: Tenant, campaign: Campaign) -> None:
     """Everything that could go wrong at sending. Raises what schedule_campaign raises."""
     require_routes(campaign.routes)
-    content = compile_content(content_of(campaign))
+    words = [content_of(campaign), *words_by_variant(campaign).values()]
+    contents = [compile_content(said) for said in words]
     audience = audience_of_campaign(campaign)
     size = audience.count()
     if not size:
         raise EmptyAudience(fields={"audience": [EmptyAudience.default_message]})
-    faults = unknown_variables(content, audience)
+    faults = [fault for content in contents for fault in unknown_variables(content, audience)]
     if faults:
         raise UnknownVariable(faults)
     sends = size * len(first_routes(campaign.strategy, campaign.routes))

@@ -22,6 +22,7 @@ class Chunk(TenantOwned):
     have passed, so that nobody reads those still to come. lease_until: somebody works on it until then (database
     clock). fence: rises with every claim; who records under an older one has lost the lease. Counts stand here and
     not on the message: one writer at a time, nothing contended. is_metered: whom it reached is told to billing.
+    variant: a key of the message's variants; empty: its own words; UNDECIDED: waits for a winner.
     """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="chunks", db_index=False)
@@ -40,6 +41,7 @@ class Chunk(TenantOwned):
     accepted = models.IntegerField(default=0)
     failed = models.IntegerField(default=0)
     unknown = models.IntegerField(default=0)
+    variant = models.CharField(max_length=16, blank=True, default="", db_default="")
 
     objects: ClassVar[TenantManager[Chunk]] = TenantManager()
 

@@ -47,6 +47,7 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
     is_urgent: goes before the tenant's other messages, and wakes the device. collapse_key: a later one replaces it.
     fuse: as fusing.Fuse writes it; None: it has none. fuse_since: outcomes before do not count any more. paused_for:
     why it stands still, if nobody asked for it.
+    variants: key -> `{"content": …, "routes": […]}`, what it has instead of the message's own; a part may be missing.
     follow_up: see following.py. inbox_recalled_at: since then its copies are in nobody's inbox.
     withdrawn: pushes that services still held when it was cancelled or recalled, and dropped.
     """
@@ -81,6 +82,9 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
     taken = models.PositiveIntegerField(default=0, db_default=0)
     ended_at = models.DateTimeField(null=True)
     follow_up: models.JSONField[Any, Any] = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField())
+    )
+    variants: models.JSONField[Any, Any] = models.JSONField(
         default=dict, db_default=models.Value({}, models.JSONField())
     )
     inbox_recalled_at = models.DateTimeField(null=True)

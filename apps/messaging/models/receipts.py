@@ -9,6 +9,7 @@ from django.db import models
 from apps.audience.models import Subscriber
 from apps.messaging.models.ledger import Delivery
 from apps.messaging.models.message import Message
+from apps.messaging.models.tallies import DIMENSIONS
 from apps.messaging.receipts import Kind
 from apps.tenants.models import Application, Tenant, TenantManager, TenantOwned
 
@@ -63,7 +64,10 @@ class Receipt(TenantOwned):
 
 class ReceiptTally(TenantOwned):
     """A part of a message's sums. Every batch of receipts adds rows and changes none, so nothing is contended; a tick
-    folds them together. Their sum is always the number of receipts, because both are written in one statement."""
+    folds them together. Their sum is always the number of receipts, because both are written in one statement.
+
+    variant, route, language: of the delivery and its person. hour: in which it happened; None: before hours were kept.
+    """
 
     message = models.ForeignKey(
         Message, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
@@ -71,13 +75,27 @@ class ReceiptTally(TenantOwned):
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     kind = models.CharField(max_length=10)
     currency = models.CharField(max_length=3, blank=True, default="")
+    variant = models.CharField(max_length=16, blank=True, default="", db_default="")
+    route = models.CharField(max_length=16, blank=True, default="", db_default="")
+    language = models.CharField(max_length=35, blank=True, default="", db_default="")
+    hour = models.DateTimeField(null=True)
     quantity = models.BigIntegerField()
     amount = models.DecimalField(max_digits=24, decimal_places=4, default=0)
+    is_folded = models.BooleanField(default=False, db_default=False)
 
     objects: ClassVar[TenantManager[ReceiptTally]] = TenantManager()
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["tenant", "message"], name="tally_of_message")]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "message"], name="tally_of_message"),
+            models.Index(fields=["tenant", "message"], condition=models.Q(is_folded=False), name="tally_to_fold"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["message", "kind", "currency", *DIMENSIONS], condition=models.Q(is_folded=True),
+                nulls_distinct=False, name="one_folded_sum_of_receipts",
+            ),
+        ]  # fmt: skip
 
 
 class ConversionCursor(TenantOwned):

@@ -25,6 +25,7 @@ from apps.messaging.models import Message
 from apps.messaging.rendering import Content, compile_content
 from apps.messaging.states import MessageState, UnknownPolicy
 from apps.messaging.strategies import Strategy, plan_for
+from apps.messaging.tallies import Tally
 from apps.providers.errors import UnknownProvider
 from apps.providers.registry import provider_names
 from apps.tenants.models import Application, Tenant
@@ -35,6 +36,7 @@ MAX_TTL = timedelta(days=28)
 #: Seconds that somebody has for a receipt before the next route.
 FALLBACK_LEAST, FALLBACK_MOST = 1, 7 * 86_400
 COLLAPSE_KEY_MOST = 64
+_IDENTITY = ("external_id", "pk", "language")
 
 
 def require_routes(routes: Sequence[str]) -> list[str]:
@@ -84,7 +86,7 @@ def open_message(
     """A message to which deliveries may be added until it is planned. The caller checked content and routes.
 
     rules: what a Message has besides: category, quiet_hours, fallback_timezone, throttle, follow_up, strategy,
-    fallback_after, is_urgent, collapse_key, fuse.
+    fallback_after, is_urgent, collapse_key, fuse, variants.
     """
     return Message.objects.create(
         tenant=tenant,
@@ -149,11 +151,14 @@ def accept_message(
         follow_up=following,
         **handling,
     )
+    tally, now = Tally(tenant.pk, message.pk), clock.now()
     for route in first:
         ledger.plan_deliveries(
-            tenant_id=tenant.pk, message_id=message.pk, number=0, route=route, due_at=clock.now(), due=people,
+            tenant_id=tenant.pk, message_id=message.pk, number=0, route=route, due_at=now, due=list(people),
             rank=message.rank,
         )  # fmt: skip
+        tally.add("planned", people.values(), route=route, at=now)
+    tally.write()
     transaction.on_commit(partial(ring, SEND))
     return message.changed(is_planned=True)
 
@@ -166,13 +171,14 @@ def require_first_routes(strategy: Strategy, routes: Sequence[str]) -> tuple[str
         raise RouteMissing(fields={"routes": [RouteMissing.default_message]}) from None
 
 
-def _named(tenant: Tenant, application: Application, external_ids: list[str]) -> list[int]:
+def _named(tenant: Tenant, application: Application, external_ids: list[str]) -> dict[int, str]:
+    """Row number -> language."""
     audience = audience_of(tenant=tenant, application=application, audience={"external_ids": external_ids})
-    found = dict(audience.values_list("external_id", "pk"))
+    found = {external_id: (pk, language) for external_id, pk, language in audience.values_list(*_IDENTITY)}
     missing = [external_id for external_id in external_ids if external_id not in found]
     if missing:
         raise NobodyNamed(fields={"external_ids": [NobodyNamed.default_message]}, details={"external_ids": missing})
-    return sorted(found.values())
+    return dict(sorted(found.values()))
 
 
 def pause_message(*, tenant: Tenant, message: Message) -> Message:

@@ -1,4 +1,4 @@
-"""Taking receipts in, and folding their sums. A receipt counts once, however often and by whomever it is reported."""
+"""Taking receipts in. A receipt counts once, however often and by whomever it is reported."""
 
 from __future__ import annotations
 
@@ -18,11 +18,9 @@ from apps.messaging.receipt_tokens import Sent, read_token
 from apps.messaging.receipts import IMPLIED, Kind, ReceiptIn, ReceiptProblem, read_receipt
 from apps.messaging.states import DeliveryState
 from apps.tenants.models import Application
-from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
+from apps.tenants.scope import tenant_scope
 
 MAX_RECEIPTS = 1_000
-#: Rows of sums that a message may have before they are folded, and messages folded per tick.
-_CROWDED, _FOLDED = 16, 500
 
 # One statement, so that receipts and their sums are never apart. The lock on the people makes an erasure wait for us or
 # us for the erasure: then nobody is found any more.
@@ -33,8 +31,10 @@ WITH told AS (
         %(currencies)s::text[], %(sources)s::text[]
     ) AS told (delivery_id, kind, at, amount, currency, source)
 ), sent AS MATERIALIZED (
-    SELECT delivery.id, delivery.message_id, delivery.subscriber_id, delivery.state
+    SELECT delivery.id, delivery.message_id, delivery.subscriber_id, delivery.state, delivery.route, chunk.variant,
+        person.language
     FROM messaging_delivery delivery JOIN audience_subscriber person ON person.id = delivery.subscriber_id
+        JOIN messaging_chunk chunk ON chunk.id = delivery.chunk_id
     WHERE delivery.tenant_id = %(tenant)s AND person.tenant_id = %(tenant)s AND delivery.id = ANY(%(deliveries)s)
         AND (%(application)s::bigint IS NULL OR person.application_id = %(application)s)
     ORDER BY person.id FOR KEY SHARE OF person
@@ -45,30 +45,15 @@ WITH told AS (
         told.currency, told.source
     FROM told JOIN sent ON sent.id = told.delivery_id ORDER BY told.delivery_id, told.kind
     ON CONFLICT DO NOTHING
-    RETURNING delivery_id, kind, message_id, amount, currency
+    RETURNING delivery_id, kind, message_id, at, amount, currency
 ), counted AS (
-    INSERT INTO messaging_receipttally (tenant_id, message_id, kind, currency, quantity, amount)
-    SELECT %(tenant)s, message_id, kind, currency, count(*), coalesce(sum(amount), 0)
-    FROM fresh GROUP BY message_id, kind, currency
+    INSERT INTO messaging_receipttally
+        (tenant_id, message_id, kind, currency, variant, route, language, hour, quantity, amount)
+    SELECT %(tenant)s, fresh.message_id, kind, currency, variant, route, language, date_trunc('hour', at), count(*),
+        coalesce(sum(amount), 0)
+    FROM fresh JOIN sent ON sent.id = fresh.delivery_id GROUP BY 2, 3, 4, 5, 6, 7, 8
 )
 SELECT id, '', state FROM sent UNION ALL SELECT delivery_id, kind, '' FROM fresh
-"""
-
-_FOLD = """
-WITH crowded AS (
-    SELECT tenant_id, message_id FROM messaging_receipttally
-    GROUP BY tenant_id, message_id HAVING count(*) > %(crowded)s LIMIT %(messages)s
-), held AS (
-    SELECT tally.id FROM messaging_receipttally tally
-    JOIN crowded ON crowded.tenant_id = tally.tenant_id AND crowded.message_id = tally.message_id
-    FOR UPDATE OF tally SKIP LOCKED
-), taken AS (
-    DELETE FROM messaging_receipttally tally USING held WHERE tally.id = held.id
-    RETURNING tally.tenant_id, tally.message_id, tally.kind, tally.currency, tally.quantity, tally.amount
-)
-INSERT INTO messaging_receipttally (tenant_id, message_id, kind, currency, quantity, amount)
-SELECT tenant_id, message_id, kind, currency, sum(quantity), sum(amount)
-FROM taken GROUP BY tenant_id, message_id, kind, currency
 """
 
 
@@ -110,7 +95,7 @@ def _first_of_each(receipts: Iterable[ReceiptIn]) -> dict[tuple[int, Kind], Rece
     for receipt in receipts:
         first.setdefault((receipt.delivery_id, receipt.kind), receipt)
     for receipt in list(first.values()):
-        for kind in IMPLIED[receipt.kind]:
+        for kind in IMPLIED[receipt.kind] if receipt.implies else ():
             first.setdefault((receipt.delivery_id, kind), ReceiptIn(receipt.delivery_id, kind, receipt.at))
     return first
 
@@ -199,12 +184,3 @@ def _named_in(report: object, tenant_id: int) -> Sent | None:
         return read_token(report["token"])
     number = ids.decode(Delivery.public_id_prefix, str(report.get("delivery_id", "")))
     return Sent(tenant_id, number) if number is not None else None
-
-
-def fold_tallies() -> int:
-    """Adds up the sums of messages that have many rows of them. Answers how many rows are left of those. Opens its own
-    scope; two at once fold different rows."""
-    with all_tenants(CrossTenantRole.DISPATCH), connection.cursor() as cursor:
-        cursor.execute(_FOLD, {"crowded": _CROWDED, "messages": _FOLDED})
-        left: int = cursor.rowcount
-    return left
