@@ -61,6 +61,7 @@ SECTIONS = (
             Entry(_("Push networks"), "dashboard:provider-list", "bolt", "applications.read"),
             Entry(_("Webhooks"), "dashboard:webhook-list", "send", "applications.read"),
             Entry(_("Members"), "dashboard:member-list", "badge", "members.read"),
+            Entry(_("Audit log"), "dashboard:audit", "document", "audit.read"),
             Entry(_("Security"), "dashboard:security", "shield"),
         ),
     ),

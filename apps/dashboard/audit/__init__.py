@@ -1,0 +1,1 @@
+"""The organisation's audit log: who did what, and when."""
