@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from rest_framework.test import APIClient
 
 from apps.billing.errors import BadLimit, QuotaExceeded
 from apps.billing.services import record_usage, release, require_allowance, reserve
@@ -72,6 +73,18 @@ def test_a_limit_that_no_door_knows_changes_nothing(application: Application) ->
         assert limits_of_application(tenant=application.tenant, application=application) == {
             PUBLISHED: OwnLimit(hard=5)
         }
+
+
+@database
+def test_a_key_limits_its_own_application_by_rest(api: APIClient, other_api: APIClient) -> None:
+    url, body = "/api/v1/usage/limits/application", {"meters": {SENDS: {"soft": 3, "hard": 7}}}
+    assert api.put(url, body).json() == body
+    assert api.get(url).json() == body
+    assert other_api.get(url).json() == {"meters": {}}
+    for wrong in ({"connections.peak": {"hard": 1}}, {SENDS: {"soft": 2, "hard": 1}}):
+        answer = api.put(url, {"meters": wrong})
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_limit")
+    assert api.get(url).json() == body
 
 
 @database

@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from apps.billing.services import subscription_of
-from apps.tenants.models import Tenant
+from apps.billing.records import UsageRecordIn
+from apps.billing.services import record_usage, subscription_of
+from apps.billing.services.application_limits import limits_of_application
+from apps.billing.services.limits import OwnLimit
+from apps.core import clock
+from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import tenant_scope
 
 pytestmark = pytest.mark.django_db
@@ -41,3 +45,24 @@ def test_who_only_reads_usage_cannot_change_limits(analyst: Client, developer: C
     assert developer.post(CHANGE, {"spend_cap": "1"}).status_code == 403
     with tenant_scope(tenant):
         assert subscription_of(tenant=tenant).spend_cap is None
+
+
+def test_an_owner_limits_one_application_and_sees_what_it_used(
+    owner_client: Client, analyst: Client, tenant: Tenant, application: Application
+) -> None:
+    url = f"/applications/{application.public_id}/usage-limits/"
+    with tenant_scope(tenant):
+        record_usage([UsageRecordIn("messages.published", "a", 321, clock.now(), application.pk)], tenant=tenant)
+    assert url in owner_client.get("/usage/limits/").content.decode()
+    answer = owner_client.post(f"{url}change", {"soft-0": "5", "hard-0": "900", "hard-2": "70"})
+    assert (answer.status_code, answer["Location"]) == (302, url)
+    with tenant_scope(tenant):
+        assert limits_of_application(tenant=tenant, application=application) == {
+            "messages.published": OwnLimit(5, 900), "campaign.sends": OwnLimit(None, 70),
+        }  # fmt: skip
+    shown = analyst.get(url).content.decode()
+    assert 'value="900"' in shown
+    assert ">321<" in shown
+    assert "Save limits" not in shown
+    assert owner_client.post(f"{url}change", {"soft-0": "9", "hard-0": "3"}).status_code == 400
+    assert analyst.post(f"{url}change", {}).status_code == 403

@@ -73,6 +73,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("applications/<str:application_id>", applications.ApplicationDetail.as_view()),
     path("usage", usage.Usage.as_view()),
     path("usage/limits", usage_limits.UsageLimits.as_view()),
+    path("usage/limits/application", usage_limits.ApplicationLimits.as_view()),
     path("usage/events", usage_events.UsageEvents.as_view()),
     path("usage/meters", usage_events.MeterList.as_view()),
     path("invoices", invoices.InvoiceList.as_view()),

@@ -1,4 +1,4 @@
-"""`/api/v1/usage/limits`: what the tenant allows itself in a period."""
+"""`/api/v1/usage/limits`: what the tenant allows itself in a period, and its application."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from apps.billing.errors import BadLimit
 from apps.billing.money import major, minor
 from apps.billing.records import MAX_QUANTITY
 from apps.billing.services import subscription_of
+from apps.billing.services.application_limits import limits_of_application, set_application_limits
 from apps.billing.services.limits import OwnLimit, set_limits
 
 
@@ -63,5 +64,39 @@ class UsageLimits(ApiView):
             actor=request.principal.actor,
             limits={meter: OwnLimit(**limit) for meter, limit in body["meters"].items()},
             spend_cap=cap,
+        )
+        return self.get(request)
+
+
+class ApplicationLimitsSerializer(BodySerializer):
+    meters = serializers.DictField(
+        child=OwnLimitSerializer(),
+        help_text="By meter, in units per period: `messages.published`, `messages.delivered`, `campaign.sends`, "
+        "`push.accepted`.",
+    )
+
+
+class ApplicationLimits(ApiView):
+    permissions = {"GET": "usage.read", "PUT": "limits.write"}
+
+    @extend_schema(operation_id="get_application_usage_limits", responses=ApplicationLimitsSerializer)
+    def get(self, request: ApiRequest) -> Response:
+        """Limits of the calling key's application. The tenant's limits bind beside them."""
+        found = limits_of_application(tenant=request.tenant, application=request.application)
+        return Response({"meters": {meter: {"soft": own.soft, "hard": own.hard} for meter, own in found.items()}})
+
+    @extend_schema(
+        operation_id="set_application_usage_limits",
+        request=ApplicationLimitsSerializer,
+        responses=ApplicationLimitsSerializer,
+    )
+    def put(self, request: ApiRequest) -> Response:
+        """Replaces them all. They bind at once, also below what is used already."""
+        body: dict[str, Any] = self.body(ApplicationLimitsSerializer)
+        set_application_limits(
+            tenant=request.tenant,
+            application=request.application,
+            actor=request.principal.actor,
+            limits={meter: OwnLimit(**limit) for meter, limit in body["meters"].items()},
         )
         return self.get(request)

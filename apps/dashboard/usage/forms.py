@@ -1,15 +1,19 @@
-"""Which usage to show: days, application, meter."""
+"""Which usage to show, and the pairs of limits per meter."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.billing.meters import Meter
+from apps.billing.records import MAX_QUANTITY
 from apps.billing.reports import LONGEST
 from apps.billing.services import meters_of
+from apps.billing.services.limits import OwnLimit
 from apps.dashboard.access import DashboardRequest
 
 BY_APPLICATION, BY_CAMPAIGN = "application", "campaign"
@@ -49,3 +53,36 @@ class UsageFilter(forms.Form):
         elif end - start > timedelta(days=_DAYS) or start < _EARLIEST or end.year > 2100:
             self.add_error("start", _("Choose at most %(days)d days.") % {"days": _DAYS})
         return cleaned
+
+
+class UnitLimitsForm(forms.Form):
+    """A pair of fields per meter, where to warn and where to refuse; what is left empty is no limit."""
+
+    def __init__(self, data: Any, meters: Mapping[str, Meter], own: Mapping[str, OwnLimit]) -> None:
+        super().__init__(data)
+        self._meters = list(meters)
+        for number, (name, meter) in enumerate(meters.items()):
+            limit = own.get(name, OwnLimit())
+            for kind, label, value in (("soft", _("Warn at"), limit.soft), ("hard", _("Refuse beyond"), limit.hard)):
+                self.fields[f"{kind}-{number}"] = forms.IntegerField(
+                    label=f"{label}: {meter.title}", required=False, min_value=0, max_value=MAX_QUANTITY, initial=value
+                )
+
+    def pairs(self) -> Iterator[tuple[str, forms.BoundField, forms.BoundField]]:
+        for number, name in enumerate(self._meters):
+            yield name, self[f"soft-{number}"], self[f"hard-{number}"]
+
+    @property
+    def limits(self) -> dict[str, OwnLimit]:
+        chosen = self.cleaned_data
+        return {
+            name: OwnLimit(chosen[f"soft-{number}"], chosen[f"hard-{number}"])
+            for number, name in enumerate(self._meters)
+        }
+
+    def clean(self) -> dict[str, Any]:
+        for number in range(len(self._meters)):
+            soft, hard = self.cleaned_data.get(f"soft-{number}"), self.cleaned_data.get(f"hard-{number}")
+            if soft is not None and hard is not None and soft > hard:
+                self.add_error(f"soft-{number}", _("Warn before you refuse: this is above the limit."))
+        return self.cleaned_data

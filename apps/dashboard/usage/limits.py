@@ -17,13 +17,13 @@ from apps.billing.meters import Meter
 from apps.billing.models import Subscription
 from apps.billing.money import digits_of, major, minor
 from apps.billing.queries import MeterStanding, standing_of
-from apps.billing.records import MAX_QUANTITY
 from apps.billing.services import subscription_of
 from apps.billing.services.limits import OwnLimit, set_limits
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.accounts.step_up import fresh_factor
 from apps.dashboard.forms import add_errors
+from apps.dashboard.usage.forms import UnitLimitsForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class LimitRow:
     hard: forms.BoundField
 
 
-class LimitsForm(forms.Form):
+class LimitsForm(UnitLimitsForm):
     """The cap and a pair of fields per meter; what is left empty is no limit."""
 
     def __init__(self, data: Any, subscription: Subscription, meters: Mapping[str, Meter]) -> None:
-        super().__init__(data)
+        own = {meter: OwnLimit(**limit) for meter, limit in subscription.own_limits_json.items()}
+        super().__init__(data, meters, own)
         self._currency = subscription.plan_version.terms.currency
-        self._meters = list(meters)
         cap = subscription.spend_cap
         self.fields["spend_cap"] = forms.DecimalField(
             label=_("Spend cap per period"), required=False, min_value=0, max_digits=15,
@@ -50,38 +50,16 @@ class LimitsForm(forms.Form):
             help_text=_("In %(currency)s, for usage before fees and tax. Empty for no cap.")
             % {"currency": self._currency},
         )  # fmt: skip
-        for number, (name, meter) in enumerate(meters.items()):
-            own = subscription.own_limits_json.get(name, {})
-            for kind, label in (("soft", _("Warn at")), ("hard", _("Refuse beyond"))):
-                self.fields[f"{kind}-{number}"] = forms.IntegerField(
-                    label=f"{label}: {meter.title}", required=False, min_value=0, max_value=MAX_QUANTITY,
-                    initial=own.get(kind),
-                )  # fmt: skip
 
     def rows(self, standings: Mapping[str, MeterStanding]) -> Iterator[LimitRow]:
-        for number, name in enumerate(self._meters):
+        for name, soft, hard in self.pairs():
             if name in standings:
-                yield LimitRow(standings[name], self[f"soft-{number}"], self[f"hard-{number}"])
-
-    @property
-    def limits(self) -> dict[str, OwnLimit]:
-        chosen = self.cleaned_data
-        return {
-            name: OwnLimit(chosen[f"soft-{number}"], chosen[f"hard-{number}"])
-            for number, name in enumerate(self._meters)
-        }
+                yield LimitRow(standings[name], soft, hard)
 
     @property
     def cap(self) -> int | None:
         amount = self.cleaned_data["spend_cap"]
         return None if amount is None else minor(amount, self._currency)
-
-    def clean(self) -> dict[str, Any]:
-        for number in range(len(self._meters)):
-            soft, hard = self.cleaned_data.get(f"soft-{number}"), self.cleaned_data.get(f"hard-{number}")
-            if soft is not None and hard is not None and soft > hard:
-                self.add_error(f"soft-{number}", _("Warn before you refuse: this is above the limit."))
-        return self.cleaned_data
 
 
 @page("usage.read")
@@ -115,5 +93,5 @@ def _form(request: DashboardRequest, data: Any) -> LimitsForm:
 
 def _show(request: DashboardRequest, form: LimitsForm) -> HttpResponse:
     standings = {each.meter.name: each for each in standing_of(tenant=request.tenant).meters}
-    context = {"form": form, "rows": list(form.rows(standings))}
+    context = {"form": form, "rows": list(form.rows(standings)), "applications": request.applications}
     return render(request, "dashboard/usage/limits.html", context, status=400 if form.errors else 200)
