@@ -6,8 +6,9 @@ all gateways is over the limit by no more than that for each of them.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apps.realtime import keys, scripts
 from apps.realtime.link import Lines
@@ -20,8 +21,19 @@ _REFUSED_FOR, _STALE = 0.05, 1.0
 @dataclass(slots=True)
 class _Block:
     left: int = 0
-    taken_at: float = 0.0
+    used_at: float = 0.0
     refused_until: float = 0.0
+    #: One asks for all who wait, or each would take a block of its own.
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def take(self, count: int) -> bool:
+        now = time.monotonic()
+        if now - self.used_at > _STALE:
+            self.left = 0
+        if self.left < count:
+            return False
+        self.left, self.used_at = self.left - count, now
+        return True
 
 
 class PublishRates:
@@ -34,20 +46,20 @@ class PublishRates:
     async def take(self, application_id: str, rate: int, count: int) -> bool:
         """Whether `count` more may be published now. rate: per second. Raises LinkLost, CommandFailed."""
         block = self._blocks.setdefault(application_id, _Block())
-        now = time.monotonic()
-        if now - block.taken_at > _STALE:
-            block.left = 0
-        if block.left < count:
-            if now < block.refused_until:
+        if block.take(count):
+            return True
+        async with block.asking:
+            if block.take(count):
+                return True
+            if time.monotonic() < block.refused_until:
                 return False
             wanted = max(count, rate // _BLOCKS_PER_SECOND)
             block.left += int(await scripts.run(self._lines, "rate", [keys.publish_rate(application_id)], rate, wanted))
-            block.taken_at = time.monotonic()
-        if block.left < count:
+            block.used_at = time.monotonic()
+            if block.take(count):
+                return True
             block.refused_until = time.monotonic() + _REFUSED_FOR
             return False
-        block.left -= count
-        return True
 
     def forget(self, application_id: str) -> None:
         self._blocks.pop(application_id, None)

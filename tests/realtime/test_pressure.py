@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
-from apps.realtime import scripts
+from apps.realtime import keys, scripts
 from apps.realtime.link import Lines
 from apps.realtime.pressure import LATE_IN_A_ROW, Pressure
 from apps.realtime.rates import PublishRates
@@ -65,3 +66,14 @@ async def test_the_publish_rate_is_one_for_all_gateways(region: str, settings: A
     # The bucket's second, what flowed in meanwhile, and nothing for the second and third gateway.
     assert RATE <= sum(taken) <= RATE * (1 + elapsed) + 1
     assert other
+
+
+async def test_many_who_ask_at_once_take_one_block(region: str, settings: Any) -> None:
+    line = Lines(settings.VALKEY_URLS[region], scripts.loads())
+    await line.connect()
+    rates, shop = PublishRates(line), record(region)
+    taken = await asyncio.gather(*(rates.take(shop.application_id, 10_000, 1) for _each in range(100)))
+    left = int(await line.call("HGET", keys.publish_rate(shop.application_id), "left"))
+    line.close()
+    assert all(taken)
+    assert left == 10_000 - 500
