@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,6 +100,7 @@ def _percent(mover: overview.Mover) -> str:
 
 
 def _unbilled() -> Figures:
+    drafts = list(overview.drafts())
     rows = [
         Row(
             (draft.tenant.name, f"{localtime(draft.ends_at):%Y-%m-%d %H:%M}",
@@ -107,14 +108,18 @@ def _unbilled() -> Figures:
             draft.tenant,
             lambda draft=draft: _estimate(draft),  # type: ignore[misc]
         )
-        for draft in overview.drafts()
+        for draft in drafts
     ]  # fmt: skip
+    days = Counter(f"{localtime(draft.finalise_at):%m-%d}" for draft in drafts)
+    soonest = [(day, count, f"{day}: {count}") for day, count in sorted(days.items())[:_BARS]]
+    charts = [(_("Drafts by the day of their invoice"), _chart(_("Drafts by the day of their invoice"), soonest))]
+    shown = charts if soonest else []
     figures = measured()
     waiting, differing = figures.get("usage_backlog"), figures.get("billing_delivered_minus_billed")
     if waiting is None or differing is None:
-        return Figures(rows, note=_("The worker has measured nothing yet."))
+        return Figures(rows, shown, _("The worker has measured nothing yet."))
     note = _("Delivered − billed: %(units)d. Records that wait to be counted: %(waiting)d.")
-    return Figures(rows, note=note % {"units": differing, "waiting": waiting})
+    return Figures(rows, shown, note % {"units": differing, "waiting": waiting})
 
 
 def _estimate(draft: Any) -> tuple[str, ...]:

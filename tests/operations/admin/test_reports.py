@@ -85,6 +85,7 @@ def test_unbilled_shows_drafts_with_what_they_would_say(browser: Client, billed:
     assert rows(browser, "unbilled") == [[tenant.public_id, "Acme", "2026-07-01 00:00", "2026-07-01 01:00", "€31.00"]]
     page = browser.get("/operator/reports/unbilled/").content.decode()
     assert "€31.00" in page
+    assert "07-01: 1" in page  # the chart, in words
     assert f"/operator/tenants/tenant/{tenant.public_id}/change/" in page
 
 
