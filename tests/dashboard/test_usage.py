@@ -123,6 +123,7 @@ def test_the_csv_has_a_row_per_day_meter_and_application(
             "publication × channel",
             application.application_id,
             '\'=HYPERLINK("http://evil.example")',
+            "",
             "7",
         ],
     ]

@@ -150,7 +150,7 @@ async def test_nothing_is_read_while_tokens_are_switched_off() -> None:
 
 
 _SHOP = record("r", tokens=True, token_public_key=pem(EC))
-_GENUINE = [token(_SHOP, 3_600, sub="ada"), signed({"alg": "ES256"}, {"sub": "ada"}, EC)]
+_GENUINE = [token(_SHOP, 3_600, sub="ada"), signed({"alg": "ES256"}, {"sub": "ada", "exp": time.time() + 3_600}, EC)]
 
 
 @given(

@@ -81,6 +81,8 @@ def provider(request: DashboardRequest, public_id: str) -> HttpResponse:
 def provider_create(request: DashboardRequest) -> HttpResponse:
     chosen_application(request)
     name = request.GET.get("provider", "")
+    if not name:  # somebody shortened the address
+        return redirect("dashboard:provider-list")
     if name not in provider_names() or not needs_of(name).fields:
         raise NotFound
     return _edit(request, name, None)
