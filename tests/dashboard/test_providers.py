@@ -138,9 +138,13 @@ def test_what_the_network_does_not_take_is_said_and_nothing_kept(
         assert not ProviderCredential.objects.of(tenant).exists()
 
 
-@pytest.mark.parametrize("name", ["console", "nothing", ""])
+@pytest.mark.parametrize("name", ["console", "nothing"])
 def test_a_route_without_credentials_has_no_form(developer: Client, application: Application, name: str) -> None:
     assert developer.get(f"/provider-credentials/new?provider={name}").status_code == 404
+
+
+def test_who_names_no_route_is_led_to_the_list(developer: Client, application: Application) -> None:
+    assert developer.get("/provider-credentials/new")["Location"] == "/provider-credentials/"
 
 
 def test_a_replacement_takes_the_place_of_the_old_one(
