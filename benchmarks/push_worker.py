@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from apps.audience.models import Subscriber  # noqa: E402
 from apps.core import clock  # noqa: E402
-from apps.messaging import ledger  # noqa: E402
+from apps.messaging.ledger import steps as ledger  # noqa: E402
+from apps.messaging.ledger.states import UnknownPolicy  # noqa: E402
 from apps.messaging.models import Message  # noqa: E402
 from apps.messaging.queries import counts_of  # noqa: E402
-from apps.messaging.sending import send_due_chunks  # noqa: E402
+from apps.messaging.sending.pipeline import send_due_chunks  # noqa: E402
 from apps.messaging.services.messages import open_message  # noqa: E402
-from apps.messaging.states import UnknownPolicy  # noqa: E402
 from apps.providers.apns.provider import ApnsProvider  # noqa: E402
 from apps.providers.credentials import save_credential  # noqa: E402
 from apps.tenants.models import Application, Tenant  # noqa: E402

@@ -8,7 +8,7 @@ from apps.audience.models import Segment, SubscriberQuerySet
 from apps.audience.queries import audience_of, matching
 from apps.campaigns.gathering import gathered
 from apps.campaigns.models import Campaign, CampaignRun
-from apps.messaging.rendering import CompiledContent
+from apps.messaging.content.rendering import CompiledContent
 
 #: What every subscriber has, whatever its attributes.
 _ALWAYS_THERE = frozenset({"external_id", "language", "timezone", "tags"})

@@ -15,10 +15,10 @@ from apps.audience.models import SubscriberQuerySet
 from apps.campaigns.deciding import Decider, people_in
 from apps.campaigns.models import CampaignRun
 from apps.campaigns.planner import Decision, Facts, Rules, Suppressed
-from apps.messaging import ledger
-from apps.messaging.ledger import Verdict
-from apps.messaging.strategies import first_routes
-from apps.messaging.tallies import Tally
+from apps.messaging.ledger import steps as ledger
+from apps.messaging.ledger.steps import Verdict
+from apps.messaging.ledger.tallies import Tally
+from apps.messaging.sending.strategies import first_routes
 
 _STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS campaigns_page (

@@ -18,8 +18,8 @@ from apps.campaigns.experiments import Experiment
 from apps.campaigns.planner import Decision, Due, Facts, Rules, plan, spread
 from apps.campaigns.planner.rules import BestHour
 from apps.campaigns.planner.slots import Slots
-from apps.messaging.frequency import sends_of
-from apps.messaging.hours import zone_of
+from apps.messaging.sending.frequency import sends_of
+from apps.messaging.sending.hours import zone_of
 from apps.tenants.models import Application
 
 #: Row number, then the facts in the planner's order.

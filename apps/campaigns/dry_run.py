@@ -13,7 +13,7 @@ from apps.campaigns.planner.rules import BestHour
 from apps.campaigns.planner.slots import Slots
 from apps.campaigns.services.rules import rules_for
 from apps.core import clock
-from apps.messaging.strategies import first_routes
+from apps.messaging.sending.strategies import first_routes
 
 
 @dataclass(frozen=True, slots=True)

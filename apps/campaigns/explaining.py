@@ -12,9 +12,9 @@ from apps.campaigns.deciding import people_in
 from apps.campaigns.dry_run import dry_run_of
 from apps.campaigns.models import Campaign, CampaignRun
 from apps.campaigns.planner import Due, Suppressed
-from apps.messaging.hours import wall_of, zone_of
+from apps.messaging.ledger.states import DeliveryState, Reason
 from apps.messaging.models import Delivery
-from apps.messaging.states import DeliveryState, Reason
+from apps.messaging.sending.hours import wall_of, zone_of
 
 
 class Basis(StrEnum):

@@ -15,9 +15,9 @@ from apps.campaigns.journeys.models import JourneyVisit as JourneyVisit
 from apps.campaigns.planner import Schedule
 from apps.campaigns.states import Status
 from apps.core.models import PublicIdModel, TimestampedModel
+from apps.messaging.ledger.states import UnknownPolicy
 from apps.messaging.models import Message, Template
-from apps.messaging.states import UnknownPolicy
-from apps.messaging.strategies import Strategy
+from apps.messaging.sending.strategies import Strategy
 from apps.tenants.models import Application, Tenant, TenantManager, TenantOwned
 
 _NOTHING = models.Value({}, models.JSONField())
@@ -35,10 +35,10 @@ class Campaign(PublicIdModel, TenantOwned, TimestampedModel):
     key of a preference category, or empty. ttl: seconds after the wanted instant in which it may still be sent.
     send_at: of the last start, or of the first while it waits. next_at: when a tick starts the next run; None when
     there is none to come.
-    strategy: how the routes are used (apps.messaging.strategies).
-    follow_up: see apps.messaging.following. fallback_after, is_urgent, collapse_key: as in a Message. version: rises
-    with every change of the plan. paused_for: why it was paused, if nobody asked for it (messaging.states.PausedFor).
-    experiment: as experiments.Experiment writes it.
+    strategy: how the routes are used (apps.messaging.sending.strategies).
+    follow_up: see apps.messaging.receipts.following. fallback_after, is_urgent, collapse_key: as in a Message.
+    version: rises with every change of the plan. paused_for: why it was paused, if nobody asked for it
+    (messaging.ledger.states.PausedFor). experiment: as experiments.Experiment writes it.
     """
 
     public_id_prefix: ClassVar[str] = "cmp"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from apps.campaigns.models import CampaignRun, ProviderQuota
 from apps.campaigns.planner import Rules
 from apps.campaigns.planner.slots import DAY, MINUTE, Slots, Window
-from apps.messaging.strategies import first_routes
+from apps.messaging.sending.strategies import first_routes
 from apps.providers.base import Limits
 from apps.providers.registry import limits_of
 from apps.tenants.models import Application

@@ -23,9 +23,9 @@ from apps.campaigns.planner import Rules
 from apps.campaigns.writing import CHUNK, write_decisions
 from apps.core import clock
 from apps.messaging.bell import SEND, ring
-from apps.messaging.frequency import hold_frequency
+from apps.messaging.ledger.states import MessageState
 from apps.messaging.models import Message
-from apps.messaging.states import MessageState
+from apps.messaging.sending.frequency import hold_frequency
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 
 #: Chunks per transaction.

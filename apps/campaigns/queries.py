@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from apps.campaigns.models import Campaign, CampaignRun
+from apps.messaging.ledger.states import Counts
 from apps.messaging.models import Message
 from apps.messaging.queries import counts_of_all
-from apps.messaging.states import Counts
 
 
 def messages_of(campaigns: list[Campaign]) -> dict[int, Message]:

@@ -14,7 +14,7 @@ from apps.campaigns.planner.caps import CapAction, FrequencyCap
 from apps.campaigns.planner.cron import MOST_PER_HOUR, Cron, NotARule
 from apps.campaigns.planner.rules import Missed
 from apps.core import clock
-from apps.messaging.hours import QuietAction, QuietHours, zone_names, zone_of
+from apps.messaging.sending.hours import QuietAction, QuietHours, zone_names, zone_of
 
 #: What a campaign says that wants no quiet hours, whatever the application's.
 IGNORE = "ignore"

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from apps.campaigns.models import Campaign, CampaignRun
 from apps.campaigns.standing import ExperimentStanding, standing_of
+from apps.messaging.ledger.results import Dimension, Key, ReasonCount, counts_by, reasons_among
+from apps.messaging.ledger.states import Counts
 from apps.messaging.queries import counts_of_all
-from apps.messaging.results import Dimension, Key, ReasonCount, counts_by, reasons_among
-from apps.messaging.states import Counts
 
 ALL = "all"
 #: A recurring campaign may have run ten thousand times; nobody reads more at once.

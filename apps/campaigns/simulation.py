@@ -19,11 +19,11 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.planner import Decision, Due, Facts
 from apps.campaigns.services.experiments import words_by_variant
 from apps.campaigns.services.scheduling import content_of
+from apps.messaging.content.rendering import CompiledContent, RenderFailed, compile_content
 from apps.messaging.errors import Fault
+from apps.messaging.ledger.states import HELD_OUT, Reason
 from apps.messaging.models import Message
-from apps.messaging.recipients import COLUMNS, Recipient, recipient_of, variables_for
-from apps.messaging.rendering import CompiledContent, RenderFailed, compile_content
-from apps.messaging.states import HELD_OUT, Reason
+from apps.messaging.sending.recipients import COLUMNS, Recipient, recipient_of, variables_for
 from apps.providers.base import Notification
 
 #: People whose notification is really rendered: enough to find what goes wrong, and quick.

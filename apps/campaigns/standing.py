@@ -9,8 +9,8 @@ from apps.campaigns.experiments import Experiment, Metric
 from apps.campaigns.experiments.sequential import Difference, Group, difference
 from apps.campaigns.experiments.verdict import Verdict, verdict_from_json, verdict_of
 from apps.campaigns.models import CampaignRun
-from apps.messaging.results import counts_of_variants
-from apps.messaging.states import HELD_OUT, UNDECIDED, Counts
+from apps.messaging.ledger.results import counts_of_variants
+from apps.messaging.ledger.states import HELD_OUT, UNDECIDED, Counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from datetime import datetime
 from functools import partial
 
 from apps.campaigns.planner import Decision, Due
-from apps.messaging import ledger
+from apps.messaging.content.variants import routes_of_variant
+from apps.messaging.ledger import steps as ledger
+from apps.messaging.ledger.states import HELD_OUT, Reason
+from apps.messaging.ledger.tallies import Tally
 from apps.messaging.models import Message
-from apps.messaging.states import HELD_OUT, Reason
-from apps.messaging.strategies import first_routes
-from apps.messaging.tallies import Tally
-from apps.messaging.variants import routes_of_variant
+from apps.messaging.sending.strategies import first_routes
 
 #: Subscribers per chunk.
 CHUNK = 1_000

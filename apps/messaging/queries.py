@@ -9,9 +9,9 @@ from typing import Any
 from django.db.models import Count, OuterRef, Q, Subquery, Sum
 
 from apps.audience.models import Subscriber
+from apps.messaging.ledger.results import Dimension, counts_by
+from apps.messaging.ledger.states import Counts, DeliveryState
 from apps.messaging.models import Chunk, Delivery, Message, Receipt, ReceiptTally
-from apps.messaging.results import Dimension, counts_by
-from apps.messaging.states import Counts, DeliveryState
 from apps.tenants.models import TenantQuerySet
 
 _KEPT = ("planned", "suppressed", "attempted", "accepted", "failed", "unknown")

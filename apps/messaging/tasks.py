@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from apps.messaging import activity, sending, upkeep
+from apps.messaging import upkeep
 from apps.messaging.bell import SEND, ring
-from apps.messaging.conversions import attribute_conversions
-from apps.messaging.fusing import forget_slices
+from apps.messaging.ledger import activity
+from apps.messaging.ledger.tallies import fold_tallies
+from apps.messaging.receipts.conversions import attribute_conversions
+from apps.messaging.sending import pipeline as sending
+from apps.messaging.sending.fusing import forget_slices
+from apps.messaging.sending.withdrawing import withdraw_pushes
 from apps.messaging.services.inbox import sweep_inboxes
-from apps.messaging.tallies import fold_tallies
-from apps.messaging.withdrawing import withdraw_pushes
 
 #: Seconds of work per task: short, so that ticks and other tenants' work get their turn between two.
 _WORK = 2.0

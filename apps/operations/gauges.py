@@ -6,7 +6,7 @@ from django.conf import settings
 
 from apps.billing.services.checking import backlog, unmatched_count
 from apps.billing.services.reconciling import plane_differences
-from apps.messaging.reconciling import delivery_differences
+from apps.messaging.ledger.reconciling import delivery_differences
 from apps.operations.metrics import register_gauge
 
 

@@ -15,7 +15,7 @@ from apps.campaigns import planning
 from apps.campaigns.services.running import finish_ended_campaigns, start_due_campaigns
 from apps.core import clock
 from apps.messaging import upkeep
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.providers.base import Outcome, Result, Scope
 from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import tenant_scope

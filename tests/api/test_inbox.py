@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from apps.core import clock
 from apps.core.web_tokens import sign_hs256
 from apps.messaging.models import Message
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import accept_message
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope

@@ -11,9 +11,9 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
-from apps.messaging.clicks import tracked
 from apps.messaging.models import Delivery, Message, Receipt
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.receipts.clicks import tracked
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import accept_message, record_reports
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope

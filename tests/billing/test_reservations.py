@@ -19,7 +19,7 @@ from apps.billing.services import current_period, record_usage, release, reserve
 from apps.billing.services.reservations import LEASE, sweep_reservations
 from apps.core import clock
 from apps.messaging.models import Message
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import cancel_message, pause_message, resume_message
 from apps.tenants.models import Tenant
 from apps.tenants.scope import tenant_scope

@@ -34,12 +34,12 @@ from apps.core import clock
 from apps.core.errors import HouseError, InvalidInput
 from apps.messaging import upkeep
 from apps.messaging.errors import ContentMissing, RouteMissing, TemplateInvalid, UnknownVariable
+from apps.messaging.ledger.states import Counts
 from apps.messaging.models import Delivery, Message
 from apps.messaging.queries import differences
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
+from apps.messaging.sending.strategies import Strategy
 from apps.messaging.services import create_template, delete_template
-from apps.messaging.states import Counts
-from apps.messaging.strategies import Strategy
 from apps.providers.errors import UnknownProvider
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope

@@ -27,7 +27,7 @@ from apps.core import clock
 from apps.core.errors import HouseError
 from apps.messaging.errors import HandlingInvalid
 from apps.messaging.models import Message
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.providers.base import Outcome, Result, Scope
 from apps.tenants.models import Application, AuditEntry
 from apps.tenants.scope import tenant_scope
@@ -170,7 +170,7 @@ def test_a_run_that_goes_wrong_stands_still_and_its_owner_is_told(
     application: Application, scheduled: Callable[..., Campaign], network: Recorder, monkeypatch: pytest.MonkeyPatch,
     outcome: Outcome, reason: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("apps.messaging.slices.SLICE", 20)
+    monkeypatch.setattr("apps.messaging.sending.slices.SLICE", 20)
     campaign = blown(application, scheduled, network, outcome)
     assert len(network.pushes) == 40  # two slices: 20 are too few to conclude anything
     assert (pause_blown_campaigns(), pause_blown_campaigns()) == (1, 0)

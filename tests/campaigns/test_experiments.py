@@ -25,13 +25,13 @@ from apps.campaigns.services.winners import choose_due_winners
 from apps.campaigns.simulation import simulate_campaign
 from apps.campaigns.standing import standing_of
 from apps.core import clock
-from apps.messaging.conversions import attribute_conversions
+from apps.messaging.ledger.results import Dimension, counts_by
+from apps.messaging.ledger.tallies import fold_tallies
 from apps.messaging.models import Chunk, Delivery, Receipt
 from apps.messaging.queries import differences
-from apps.messaging.results import Dimension, counts_by
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.receipts.conversions import attribute_conversions
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import record_signed_reports
-from apps.messaging.tallies import fold_tallies
 from apps.messaging.upkeep import end_messages
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope

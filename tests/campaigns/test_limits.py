@@ -22,11 +22,12 @@ from apps.campaigns.services.editing import Plan
 from apps.campaigns.services.running import finish_ended_campaigns, start_due_campaigns
 from apps.campaigns.simulation import Simulation, simulate_campaign
 from apps.core import clock
-from apps.messaging import ledger, upkeep
-from apps.messaging.claiming import claim_chunk
+from apps.messaging import upkeep
+from apps.messaging.ledger import steps as ledger
+from apps.messaging.ledger.claiming import claim_chunk
 from apps.messaging.models import Chunk, Delivery, Message
 from apps.messaging.queries import differences
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.providers import registry
 from apps.providers.base import Limits
 from apps.tenants.models import Application

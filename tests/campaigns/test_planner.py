@@ -14,8 +14,8 @@ from apps.campaigns.planner.caps import CapAction, FrequencyCap
 from apps.campaigns.planner.decision import HORIZON
 from apps.campaigns.planner.rules import BestHour, LocalTime, Missed
 from apps.campaigns.planner.slots import DAY, MINUTE, Slots, Window
-from apps.messaging.hours import QuietAction, QuietHours, zone_names, zone_of
-from apps.messaging.states import Reason
+from apps.messaging.ledger.states import Reason
+from apps.messaging.sending.hours import QuietAction, QuietHours, zone_names, zone_of
 
 NOON = datetime(2026, 5, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

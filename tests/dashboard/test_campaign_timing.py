@@ -12,8 +12,8 @@ from apps.audience.services.preferences import create_category
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.rules import default_quiet_hours
 from apps.dashboard.campaigns.departures import departures_of
-from apps.messaging.reasons import REASON_NAMES
-from apps.messaging.states import Reason
+from apps.messaging.ledger.reasons import REASON_NAMES
+from apps.messaging.ledger.states import Reason
 from apps.tenants.models import Application, Tenant
 from apps.tenants.permissions import Role
 from apps.tenants.scope import tenant_scope

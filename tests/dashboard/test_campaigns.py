@@ -14,7 +14,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.services.running import finish_ended_campaigns, start_due_campaigns
 from apps.messaging import upkeep
 from apps.messaging.models import Template
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.tenants.models import Application, Tenant
 from apps.tenants.permissions import Role
 from apps.tenants.scope import tenant_scope

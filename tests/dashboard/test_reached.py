@@ -15,7 +15,7 @@ from apps.campaigns.services.editing import Plan
 from apps.campaigns.services.running import start_due_campaigns
 from apps.core import clock
 from apps.messaging.models import InboxItem
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import record_signed_reports
 from apps.tenants.models import Application, Tenant
 from apps.tenants.permissions import Role

@@ -11,13 +11,13 @@ import time_machine
 
 from apps.audience.services.events import record_events
 from apps.core import clock
-from apps.messaging.conversions import LAG, attribute_conversions
+from apps.messaging.ledger.states import Counts
 from apps.messaging.models import Delivery, Message, Receipt
 from apps.messaging.queries import counts_of, differences
-from apps.messaging.receipts import Kind, ReceiptIn
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.receipts.conversions import LAG, attribute_conversions
+from apps.messaging.receipts.meaning import Kind, ReceiptIn
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import accept_message, record_receipts
-from apps.messaging.states import Counts
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope
 from tests.sending import Recorder

@@ -12,10 +12,9 @@ from apps.audience.addresses import DeviceIn
 from apps.audience.models import Device
 from apps.audience.services.devices import register_device
 from apps.core import clock
-from apps.messaging import slices
 from apps.messaging.models import Delivery, Message
-from apps.messaging.routes import NO_DEVICE, combine
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks, slices
+from apps.messaging.sending.routes import NO_DEVICE, combine
 from apps.messaging.services import accept_message
 from apps.providers import fuse, registry
 from apps.providers.base import Needs, Outcome, Push, Result, Scope, Sender

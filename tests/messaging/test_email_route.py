@@ -12,7 +12,7 @@ from apps.audience.addresses import DeviceIn
 from apps.audience.errors import DeviceInvalid
 from apps.audience.models import Device, OptOut
 from apps.audience.services.devices import register_device
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import accept_message
 from apps.providers.counterparts.smtp import MailCounterpart
 from apps.providers.credentials import save_credential

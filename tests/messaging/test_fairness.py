@@ -8,11 +8,11 @@ import pytest
 from django.db import connection
 
 from apps.core import clock
-from apps.messaging import claiming
-from apps.messaging.claiming import claim_chunk
+from apps.messaging.ledger import claiming
+from apps.messaging.ledger.claiming import claim_chunk
+from apps.messaging.ledger.states import UnknownPolicy
 from apps.messaging.models import Chunk, Message, SendingTurn
 from apps.messaging.services import open_message
-from apps.messaging.states import UnknownPolicy
 from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 

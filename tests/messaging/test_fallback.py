@@ -7,16 +7,17 @@ from datetime import timedelta
 import pytest
 
 from apps.core import clock
-from apps.messaging import sending, upkeep
-from apps.messaging.claiming import claim_chunk
+from apps.messaging import upkeep
 from apps.messaging.errors import HandlingInvalid
+from apps.messaging.ledger.claiming import claim_chunk
+from apps.messaging.ledger.reconciling import unbilled_messages
+from apps.messaging.ledger.states import Counts
 from apps.messaging.models import Chunk, Delivery, Message
 from apps.messaging.queries import counts_of, differences
-from apps.messaging.receipts import Kind, ReceiptIn
-from apps.messaging.reconciling import unbilled_messages
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.receipts.meaning import Kind, ReceiptIn
+from apps.messaging.sending import pipeline as sending
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import accept_message, record_receipts
-from apps.messaging.states import Counts
 from apps.providers.base import Outcome, Push, Result, Scope
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope

@@ -9,7 +9,7 @@ import pytest
 from apps.audience.models import Device
 from apps.core import clock
 from apps.messaging.models import Chunk, Delivery, Message
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import accept_message
 from apps.providers import breaker
 from apps.providers.base import Credential, Outcome, Push, Result, Scope, Sender

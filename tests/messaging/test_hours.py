@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from apps.messaging.hours import QuietAction, QuietHours, instant_of, zone_of
+from apps.messaging.sending.hours import QuietAction, QuietHours, instant_of, zone_of
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 ZONES = sorted(available_timezones())

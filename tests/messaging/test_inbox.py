@@ -12,10 +12,10 @@ from apps.audience.models import Subscriber
 from apps.audience.services.subscribers import erase_subscriber
 from apps.core import clock
 from apps.messaging.errors import FollowUpInvalid
-from apps.messaging.following import FollowUp, follow_up_of, read_follow_up
 from apps.messaging.models import InboxItem, Message
-from apps.messaging.receipt_tokens import read_token
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.receipts.following import FollowUp, follow_up_of, read_follow_up
+from apps.messaging.receipts.tokens import read_token
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import accept_message, inbox
 from apps.messaging.services.inbox import (
     Note,

@@ -12,7 +12,7 @@ from apps.billing.models import Quota, UsageRollup
 from apps.billing.reports import Grain, usage_report
 from apps.billing.services import current_period
 from apps.core import clock
-from apps.messaging.activity import count_reached
+from apps.messaging.ledger.activity import count_reached
 from apps.messaging.models import Chunk
 from apps.providers.base import Outcome, Result, Scope
 from apps.tenants.models import Tenant
@@ -84,7 +84,7 @@ def test_a_worker_that_dies_while_counting_leaves_the_chunk_to_the_next(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as killed:
-        killed.setattr("apps.messaging.activity.count_active", die)
+        killed.setattr("apps.messaging.ledger.activity.count_active", die)
         with pytest.raises(KeyboardInterrupt):
             count_reached()
     count_reached()

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from liquid.exceptions import LiquidError
 
-from apps.messaging.liquid import strict_environment
-from apps.messaging.placeholders import filler_for
+from apps.messaging.content.liquid import strict_environment
+from apps.messaging.content.placeholders import filler_for
 
 _environment = strict_environment()
 _names = st.sampled_from(["name", "city", "size", "first", "points", "absent", "deep", "zh-name"])

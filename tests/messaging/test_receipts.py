@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from apps.audience.models import Subscriber
 from apps.audience.services.subscribers import erase_subscriber
 from apps.core import clock
+from apps.messaging.ledger.states import Counts
+from apps.messaging.ledger.tallies import fold_tallies
 from apps.messaging.models import Delivery, Message, Receipt, ReceiptTally
 from apps.messaging.queries import counts_of, differences, people_with_receipts
-from apps.messaging.receipt_tokens import LENGTH, Sent, read_token, tokens_for
-from apps.messaging.receipts import Kind, ReceiptIn
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.receipts.meaning import Kind, ReceiptIn
+from apps.messaging.receipts.tokens import LENGTH, Sent, read_token, tokens_for
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import accept_message, record_receipts, record_reports, record_signed_reports
-from apps.messaging.states import Counts
-from apps.messaging.tallies import fold_tallies
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope
 from tests.sending import Recorder, make_people

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from apps.core.errors import HouseError
+from apps.messaging.content.languages import choose_language
+from apps.messaging.content.rendering import RenderFailed, compile_content
 from apps.messaging.errors import ContentMissing, ContentTooLarge, TemplateInvalid
-from apps.messaging.languages import choose_language
-from apps.messaging.rendering import RenderFailed, compile_content
 from apps.providers.base import Notification
 
 

@@ -8,14 +8,15 @@ import pytest
 from django.db import connection
 
 from apps.billing.meters import CAMPAIGN_SENDS
-from apps.messaging import ledger, upkeep
-from apps.messaging.claiming import claim_chunk
-from apps.messaging.ledger import LeaseLost
+from apps.messaging import upkeep
+from apps.messaging.ledger import steps as ledger
+from apps.messaging.ledger.claiming import claim_chunk
+from apps.messaging.ledger.states import Counts, UnknownPolicy
+from apps.messaging.ledger.steps import LeaseLost
 from apps.messaging.models import Chunk, Delivery, Message
 from apps.messaging.queries import counts_of, differences
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import accept_message, cancel_message, pause_message, resume_message
-from apps.messaging.states import Counts, UnknownPolicy
 from apps.providers.base import Outcome, Push, Result, Scope
 from apps.tenants.models import Application
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
@@ -252,7 +253,7 @@ def test_pause_stops_and_resume_continues(accept: Callable[..., Message], networ
 def test_pause_acts_before_the_next_slice(
     accept: Callable[..., Message], network: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.messaging.slices.SLICE", 1)
+    monkeypatch.setattr("apps.messaging.sending.slices.SLICE", 1)
     message = accept()
 
     def pause() -> None:

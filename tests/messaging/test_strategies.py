@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from apps.messaging.models import Delivery
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
+from apps.messaging.sending.strategies import Plan, Strategy, next_route, plan_for, steps_on
 from apps.messaging.services import accept_message
-from apps.messaging.strategies import Plan, Strategy, next_route, plan_for, steps_on
 from apps.providers import registry
 from apps.providers.base import Outcome, Push, Result, Scope
 from apps.tenants.models import Application

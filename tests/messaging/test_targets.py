@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 
 from apps.audience.reach import Reached
-from apps.messaging import targets
 from apps.messaging.models import Message
+from apps.messaging.sending import targets
 from apps.providers.base import Endpoint, Needs, Notification, Push
 from tests.providers.factories import SENT_AT
 

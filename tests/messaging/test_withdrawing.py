@@ -16,11 +16,11 @@ from apps.audience.services.devices import register_device
 from apps.core import clock
 from apps.core.encoding import to_base64url
 from apps.messaging.models import Message, WaitingPush
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
+from apps.messaging.sending.withdrawing import KEPT, withdraw_pushes
 from apps.messaging.services import accept_message
 from apps.messaging.services.inbox import recall_copies
 from apps.messaging.services.messages import cancel_message
-from apps.messaging.withdrawing import KEPT, withdraw_pushes
 from apps.providers import registry
 from apps.providers.base import Needs, Outcome, Push, Result, Sender
 from apps.providers.counterparts.authority import Authority

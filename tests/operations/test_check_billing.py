@@ -18,7 +18,7 @@ from apps.billing.services import record_usage
 from apps.billing.services.ingest import ingest
 from apps.billing.services.reconciling import plane_differences
 from apps.core import valkey
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services import accept_message
 from apps.operations import metrics
 from apps.operations.gauges import delivered_minus_billed

@@ -22,13 +22,13 @@ from django.test import override_settings
 
 from apps.audience.models import Subscriber
 from apps.core import clock
-from apps.messaging import ledger, slices
+from apps.messaging.ledger import steps as ledger
+from apps.messaging.ledger.states import UnknownPolicy
+from apps.messaging.ledger.tallies import Tally
 from apps.messaging.models import Chunk, Delivery, Message
 from apps.messaging.queries import differences
-from apps.messaging.sending import send_due_chunks
+from apps.messaging.sending.pipeline import send_due_chunks, slices
 from apps.messaging.services.messages import open_message
-from apps.messaging.states import UnknownPolicy
-from apps.messaging.tallies import Tally
 from apps.providers import breaker
 from apps.providers.apns.provider import CONNECTIONS
 from apps.providers.counterparts.apns import AppleService

@@ -15,8 +15,8 @@ from apps.api.client.door import body_of, bytes_of, client_door
 from apps.api.errors import InvalidBatch
 from apps.api.v1.receipts import as_told
 from apps.core.errors import NotFound
-from apps.messaging.clicks import target_of
-from apps.messaging.receipts import Kind
+from apps.messaging.receipts.clicks import target_of
+from apps.messaging.receipts.meaning import Kind
 from apps.messaging.services import record_signed_reports
 from apps.messaging.services.receipts import MAX_RECEIPTS
 from apps.providers.vendors.callbacks import VENDORS, reports_in

@@ -16,7 +16,7 @@ from apps.campaigns.models import CampaignRun
 from apps.campaigns.results import results_of, runs_chosen
 from apps.campaigns.services import choose_winner
 from apps.core.errors import InvalidInput
-from apps.messaging.results import Dimension
+from apps.messaging.ledger.results import Dimension
 
 
 class _RowSerializer(serializers.Serializer[Any]):

@@ -18,8 +18,8 @@ from apps.campaigns.planner.rules import Missed
 from apps.campaigns.reading import IGNORE, MOST_OCCURRENCES, MOST_PER_MINUTE
 from apps.campaigns.services import set_default_quiet_hours
 from apps.campaigns.services.rules import default_quiet_hours
-from apps.messaging.hours import QuietAction
-from apps.messaging.states import DeliveryState
+from apps.messaging.ledger.states import DeliveryState
+from apps.messaging.sending.hours import QuietAction
 
 
 class ScheduleSpec(BodySerializer):

@@ -47,8 +47,8 @@ from apps.campaigns.services import (
 from apps.campaigns.services.editing import Plan
 from apps.campaigns.simulation import preview_campaign, simulate_campaign
 from apps.campaigns.states import Status
+from apps.messaging.ledger.states import Counts, UnknownPolicy
 from apps.messaging.services.messages import MAX_TTL
-from apps.messaging.states import Counts, UnknownPolicy
 from apps.tenants.models import TenantQuerySet
 
 

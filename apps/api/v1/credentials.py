@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from apps.api.base import PAGE_PARAMETERS, ApiRequest, ApiView, BodySerializer, page_of
 from apps.core.errors import NotFound
-from apps.messaging.trial import Trial, send_trial
+from apps.messaging.sending.trial import Trial, send_trial
 from apps.providers.advice import advice_for
 from apps.providers.base import Notification
 from apps.providers.credentials import resume_credential, retire_credential, save_credential

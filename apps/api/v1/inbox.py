@@ -17,7 +17,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.services import recall_campaign
 from apps.messaging.errors import InboxRequestInvalid
 from apps.messaging.models import InboxItem, Message
-from apps.messaging.receipt_tokens import tokens_for
+from apps.messaging.receipts.tokens import tokens_for
 from apps.messaging.services.inbox import (
     MAX_IDS,
     archive_items,

@@ -25,12 +25,12 @@ from apps.api.v1.sending import (
     routes_field,
     strategy_field,
 )
+from apps.messaging.ledger.states import UnknownPolicy
 from apps.messaging.models import Message
 from apps.messaging.queries import counts_of
+from apps.messaging.sending.strategies import Strategy
 from apps.messaging.services import accept_message
 from apps.messaging.services.messages import MAX_RECIPIENTS, MAX_TTL
-from apps.messaging.states import UnknownPolicy
-from apps.messaging.strategies import Strategy
 from apps.tenants.models import TenantQuerySet
 
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from apps.api.base import ApiRequest, ApiView, BodySerializer
-from apps.messaging.receipts import Kind
+from apps.messaging.receipts.meaning import Kind
 from apps.messaging.services import record_reports
 from apps.messaging.services.receipts import ReceiptResult
 
@@ -18,7 +18,7 @@ _STATUSES = ("recorded", "duplicate", "rejected")
 
 
 class ReceiptBody(BodySerializer):
-    """Describes the body; the rules are those of `apps.messaging.receipts`, which the service holds."""
+    """Describes the body; the rules are those of `apps.messaging.receipts.meaning`, which the service holds."""
 
     token = serializers.CharField(required=False, help_text="`receipt` of the push. Or give the delivery's id.")
     delivery_id = serializers.CharField(required=False, help_text="`dlv_…` of the ledger.")

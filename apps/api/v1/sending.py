@@ -9,12 +9,12 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from apps.api.base import BodySerializer
+from apps.messaging.content.rendering import PURPOSES
+from apps.messaging.ledger.states import Counts, DeliveryState, UnknownPolicy
 from apps.messaging.models import Delivery, Message
 from apps.messaging.queries import filtered_deliveries
-from apps.messaging.rendering import PURPOSES
+from apps.messaging.sending.strategies import Strategy
 from apps.messaging.services.messages import COLLAPSE_KEY_MOST, FALLBACK_LEAST, FALLBACK_MOST
-from apps.messaging.states import Counts, DeliveryState, UnknownPolicy
-from apps.messaging.strategies import Strategy
 from apps.tenants.models import TenantQuerySet
 
 PRIORITIES = ["high", "normal"]

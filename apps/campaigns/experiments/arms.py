@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from apps.messaging.states import HELD_OUT, UNDECIDED
+from apps.messaging.ledger.states import HELD_OUT, UNDECIDED
 
 #: Parts into which each of a person's three draws is divided: a hundredth of a percent.
 _PARTS = 10_000

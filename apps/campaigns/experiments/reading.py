@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.campaigns.errors import ExperimentInvalid
 from apps.campaigns.experiments.arms import Experiment, Metric, Variant, Winner
-from apps.messaging.states import HELD_OUT
+from apps.messaging.ledger.states import HELD_OUT
 
 MOST_VARIANTS, MOST_WEIGHT, MOST_HOLDOUT = 5, 1_000, 50
 _HOUR, _MOST_HOURS = 3_600, 14 * 24

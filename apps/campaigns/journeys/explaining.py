@@ -30,7 +30,7 @@ from apps.campaigns.journeys.sends import SENT, decide
 from apps.campaigns.journeys.waiting import end_of_wait, way_of
 from apps.campaigns.planner import Due
 from apps.core import clock
-from apps.messaging.hours import wall_of, zone_of
+from apps.messaging.sending.hours import wall_of, zone_of
 
 
 @dataclass(frozen=True, slots=True)

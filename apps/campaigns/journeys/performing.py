@@ -14,7 +14,7 @@ from apps.campaigns.journeys.models import Journey, JourneyEntry
 from apps.campaigns.journeys.outcomes import Move, Outcome, Stay
 from apps.campaigns.journeys.sends import send
 from apps.campaigns.journeys.waiting import end_of_wait, way_of
-from apps.messaging.hours import zone_of
+from apps.messaging.sending.hours import zone_of
 
 END = "end"
 

@@ -26,7 +26,7 @@ from apps.campaigns.journeys.definition import (
 from apps.campaigns.journeys.shapes import Part
 from apps.campaigns.reading import read_frequency_cap, read_quiet_hours
 from apps.core.errors import HouseError
-from apps.messaging.rendering import compile_content
+from apps.messaging.content.rendering import compile_content
 from apps.messaging.services import require_follow_up, require_routes
 from apps.messaging.services.messages import MAX_TTL
 

@@ -25,11 +25,11 @@ from apps.campaigns.reading import IGNORE
 from apps.campaigns.services.rules import default_quiet_hours
 from apps.campaigns.writing import write_decisions
 from apps.messaging.bell import SEND, ring
-from apps.messaging.frequency import hold_frequency
-from apps.messaging.hours import QuietHours
+from apps.messaging.ledger.states import UnknownPolicy
 from apps.messaging.models import Message
+from apps.messaging.sending.frequency import hold_frequency
+from apps.messaging.sending.hours import QuietHours
 from apps.messaging.services import open_message
-from apps.messaging.states import UnknownPolicy
 
 SENT = "sent"
 

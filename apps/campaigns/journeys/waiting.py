@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from apps.campaigns.journeys.definition import Split, Wait, WaitUntil
-from apps.messaging.hours import instant_of, wall_of
+from apps.messaging.sending.hours import instant_of, wall_of
 
 _DAY = timedelta(days=1)
 
 
 def end_of_wait(step: Wait | WaitUntil, arrived_at: datetime, zone: ZoneInfo) -> datetime:
-    """Always after the arrival, so that a loop through a wait takes time. DST: as `apps.messaging.hours` says."""
+    """Always after the arrival, so that a loop through a wait takes time. DST: as `messaging.sending.hours` says."""
     if isinstance(step, Wait):
         return arrived_at + timedelta(seconds=step.seconds)
     wall = datetime.combine(wall_of(arrived_at, zone).date() - _DAY, step.time)

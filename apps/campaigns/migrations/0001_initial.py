@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 import apps.campaigns.states
 import apps.core.clock
-import apps.messaging.states
+import apps.messaging.ledger.states
 from apps.tenants.rls import TenantPolicy
 
 
@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                     "unknown_policy",
                     models.CharField(
                         choices=[("at_most_once", "at_most_once"), ("at_least_once", "at_least_once")],
-                        default=apps.messaging.states.UnknownPolicy["AT_MOST_ONCE"],
+                        default=apps.messaging.ledger.states.UnknownPolicy["AT_MOST_ONCE"],
                         max_length=16,
                     ),
                 ),

@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from apps.messaging.hours import instant_of, wall_of
+from apps.messaging.sending.hours import instant_of, wall_of
 
 #: A rule may fire so often within an hour.
 MOST_PER_HOUR = 4

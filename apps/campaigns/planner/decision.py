@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 
 from apps.campaigns.planner.rules import BestHour, LocalTime, Missed, Rules
 from apps.campaigns.planner.slots import DAY, Slots
-from apps.messaging.hours import QuietAction, instant_of, wall_of, zone_of
-from apps.messaging.languages import choose_language
-from apps.messaging.states import HELD_OUT, UNDECIDED, Reason
+from apps.messaging.content.languages import choose_language
+from apps.messaging.ledger.states import HELD_OUT, UNDECIDED, Reason
+from apps.messaging.sending.hours import QuietAction, instant_of, wall_of, zone_of
 
 #: Nobody waits longer for a slot, the end of quiet hours or room under a cap.
 HORIZON = timedelta(days=31)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from apps.campaigns.planner.caps import FrequencyCap
-from apps.messaging.hours import QuietHours
+from apps.messaging.sending.hours import QuietHours
 
 
 class Missed(StrEnum):

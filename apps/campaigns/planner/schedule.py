@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from apps.campaigns.planner.cron import Cron, NotARule
 from apps.campaigns.planner.rules import BestHour, LocalTime, Missed
-from apps.messaging.hours import instant_of, wall_of
+from apps.messaging.sending.hours import instant_of, wall_of
 
 #: Where on earth a local time comes first: a run for everybody's own clock starts when it comes there.
 _FIRST = ZoneInfo("Etc/GMT-14")

@@ -17,12 +17,12 @@ from apps.campaigns.reading import read_frequency_cap, read_quiet_hours, read_sc
 from apps.campaigns.services.experiments import require_experiment
 from apps.campaigns.states import EDITABLE, Status
 from apps.core.text import require_name
+from apps.messaging.content.rendering import Content, compile_content
 from apps.messaging.errors import ContentMissing
+from apps.messaging.ledger.states import UnknownPolicy
 from apps.messaging.models import Template
-from apps.messaging.rendering import Content, compile_content
+from apps.messaging.sending.strategies import Strategy
 from apps.messaging.services import require_first_routes, require_follow_up, require_handling, require_routes
-from apps.messaging.states import UnknownPolicy
-from apps.messaging.strategies import Strategy
 from apps.tenants.models import Application, Tenant
 
 

@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from apps.campaigns.errors import ExperimentInvalid
 from apps.campaigns.experiments.reading import read_experiment
 from apps.campaigns.models import Campaign
-from apps.messaging.rendering import Content, compile_content
+from apps.messaging.content.rendering import Content, compile_content
+from apps.messaging.ledger.states import HELD_OUT
+from apps.messaging.sending.strategies import Strategy
 from apps.messaging.services import require_routes
 from apps.messaging.services.messages import require_first_routes
-from apps.messaging.states import HELD_OUT
-from apps.messaging.strategies import Strategy
 
 
 def require_experiment(campaign: Campaign, given: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from apps.campaigns.errors import SendingRuleInvalid
 from apps.campaigns.models import Campaign, SendingDefaults
 from apps.campaigns.services.scheduling import pause_campaign
 from apps.campaigns.states import Status
-from apps.messaging.fusing import Fuse
+from apps.messaging.sending.fusing import Fuse
 from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 from apps.tenants.services import SYSTEM, record_audit

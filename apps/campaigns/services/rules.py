@@ -9,8 +9,8 @@ from apps.campaigns.planner import Rules, Schedule
 from apps.campaigns.planner.caps import FrequencyCap
 from apps.campaigns.reading import IGNORE
 from apps.campaigns.services.scheduling import content_of
-from apps.messaging.fusing import Fuse
-from apps.messaging.hours import QuietHours
+from apps.messaging.sending.fusing import Fuse
+from apps.messaging.sending.hours import QuietHours
 from apps.tenants.models import Application
 
 

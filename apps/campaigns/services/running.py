@@ -25,9 +25,9 @@ from apps.campaigns.states import Status
 from apps.core import clock
 from apps.core.errors import HouseError
 from apps.messaging.bell import PLAN, ring
-from apps.messaging.rendering import compile_content
+from apps.messaging.content.rendering import compile_content
+from apps.messaging.ledger.states import PausedFor, UnknownPolicy
 from apps.messaging.services import open_message
-from apps.messaging.states import PausedFor, UnknownPolicy
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 from apps.tenants.services import require_not_suspended
 

@@ -21,9 +21,10 @@ from apps.campaigns.services.experiments import words_by_variant
 from apps.campaigns.states import STOPPABLE, Status
 from apps.core import clock
 from apps.messaging.bell import START, ring
+from apps.messaging.content.rendering import Content, compile_content
 from apps.messaging.errors import ContentMissing, MessageEnded, UnknownVariable
 from apps.messaging.models import Message
-from apps.messaging.rendering import Content, compile_content
+from apps.messaging.sending.strategies import Strategy, first_routes
 from apps.messaging.services import (
     accept_message,
     cancel_message,
@@ -32,7 +33,6 @@ from apps.messaging.services import (
     resume_message,
 )
 from apps.messaging.services.inbox import recall_copies
-from apps.messaging.strategies import Strategy, first_routes
 from apps.tenants.models import Tenant
 from apps.tenants.services import require_not_restricted, require_not_suspended
 

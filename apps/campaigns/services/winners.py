@@ -18,9 +18,9 @@ from apps.campaigns.models import Campaign, CampaignRun
 from apps.campaigns.standing import standing_of
 from apps.core import clock
 from apps.messaging.bell import SEND, ring
+from apps.messaging.content.variants import UNDECIDED_WAIT, first_route_of_variant
+from apps.messaging.ledger.states import UNDECIDED
 from apps.messaging.models import Chunk, Delivery, DeliveryTally
-from apps.messaging.states import UNDECIDED
-from apps.messaging.variants import UNDECIDED_WAIT, first_route_of_variant
 from apps.tenants.models import Tenant
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.campaigns.models import Campaign
 from apps.core.errors import HouseError
-from apps.messaging.following import INBOX_DEFAULT, INBOX_MOST, WINDOW_MOST
+from apps.messaging.receipts.following import INBOX_DEFAULT, INBOX_MOST, WINDOW_MOST
 from apps.messaging.services.messages import COLLAPSE_KEY_MOST, FALLBACK_LEAST, FALLBACK_MOST
 
 _DAY, _HOUR = 86_400, 3_600

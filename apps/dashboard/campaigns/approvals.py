@@ -16,7 +16,7 @@ from apps.campaigns.services import approving, set_fuse
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.campaigns.views import campaigns_of
-from apps.messaging.fusing import Fuse
+from apps.messaging.sending.fusing import Fuse
 from apps.tenants.models import Application
 from apps.tenants.permissions import may
 

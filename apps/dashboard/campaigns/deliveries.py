@@ -12,10 +12,10 @@ from apps.campaigns.queries import messages_of
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.campaigns.views import campaigns_of
 from apps.dashboard.messaging.typed import typed
+from apps.messaging.ledger.reasons import REASON_NAMES, ROUTE_REASONS
+from apps.messaging.ledger.states import DeliveryState
 from apps.messaging.models import Delivery
 from apps.messaging.queries import filtered_deliveries
-from apps.messaging.reasons import REASON_NAMES, ROUTE_REASONS
-from apps.messaging.states import DeliveryState
 
 _PER_PAGE = 50
 

@@ -19,9 +19,9 @@ from apps.campaigns.models import Campaign
 from apps.dashboard.access import DashboardRequest
 from apps.dashboard.providers.standing import route_states
 from apps.dashboard.route_names import in_usual_order, route_name
+from apps.messaging.ledger.states import UnknownPolicy
 from apps.messaging.models import Template
-from apps.messaging.states import UnknownPolicy
-from apps.messaging.strategies import Strategy
+from apps.messaging.sending.strategies import Strategy
 from apps.providers.registry import provider_names
 
 _PEOPLE = [("all", _("Everyone")), ("segment", _("A segment")), ("ids", _("Named subscribers"))]

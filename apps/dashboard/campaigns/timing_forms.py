@@ -20,7 +20,7 @@ from apps.campaigns.planner.rules import Missed
 from apps.campaigns.reading import IGNORE, MOST_OCCURRENCES, MOST_PER_MINUTE
 from apps.campaigns.services.rules import default_quiet_hours
 from apps.dashboard.access import DashboardRequest
-from apps.messaging.hours import QuietAction, zone_names
+from apps.messaging.sending.hours import QuietAction, zone_names
 from apps.tenants.models import Application
 
 _KINDS = [

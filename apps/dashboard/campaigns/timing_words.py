@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from apps.campaigns.models import Campaign
 from apps.campaigns.planner import Kind, Schedule
 from apps.campaigns.services.rules import quiet_hours_of
-from apps.messaging.hours import QuietAction
+from apps.messaging.sending.hours import QuietAction
 
 
 def words_of(campaign: Campaign) -> list[tuple[str, str]]:

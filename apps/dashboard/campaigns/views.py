@@ -29,10 +29,10 @@ from apps.dashboard.forms import add_errors
 from apps.dashboard.messaging.content import BaseVariants, known_attributes, merged, someone, variants
 from apps.dashboard.messaging.typed import typed
 from apps.messaging.errors import ContentMissing, ContentTooLarge, FollowUpInvalid, HandlingInvalid, TemplateInvalid
+from apps.messaging.ledger.states import UnknownPolicy
 from apps.messaging.models import Template
 from apps.messaging.queries import reasons_of
-from apps.messaging.states import UnknownPolicy
-from apps.messaging.strategies import Strategy
+from apps.messaging.sending.strategies import Strategy
 from apps.tenants.models import TenantQuerySet
 
 _PER_PAGE = 25

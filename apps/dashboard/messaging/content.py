@@ -14,9 +14,9 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.simulation import Preview, preview
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest
+from apps.messaging.content.rendering import Content, compile_content
 from apps.messaging.errors import TemplateInvalid
-from apps.messaging.recipients import recipient_of
-from apps.messaging.rendering import Content, compile_content
+from apps.messaging.sending.recipients import recipient_of
 
 if TYPE_CHECKING:
     _FormSet = BaseFormSet["VariantForm"]

@@ -18,7 +18,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.queries import counts_of_campaigns
 from apps.campaigns.states import STARTED
 from apps.core import clock
-from apps.messaging.states import Counts
+from apps.messaging.ledger.states import Counts
 from apps.realtime import queries
 from apps.tenants.models import Application, Tenant
 

@@ -14,7 +14,7 @@ from apps.dashboard.forms import add_errors
 from apps.dashboard.providers.forms import TrialForm
 from apps.dashboard.providers.views import access_credential
 from apps.dashboard.route_names import route_name
-from apps.messaging.trial import Trial, devices_for_trial, send_trial
+from apps.messaging.sending.trial import Trial, devices_for_trial, send_trial
 from apps.providers.advice import advice_for
 from apps.providers.base import Notification
 from apps.providers.credentials import resume_credential, retire_credential

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from apps.messaging import reasons
+from apps.messaging.ledger import reasons
 
 register = template.Library()
 

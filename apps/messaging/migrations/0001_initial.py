@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import apps.core.clock
-import apps.messaging.states
+import apps.messaging.ledger.states
 from apps.tenants.rls import TenantPolicy
 
 
@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                         choices=[("at_most_once", "at_most_once"), ("at_least_once", "at_least_once")], max_length=16
                     ),
                 ),
-                ("state", models.CharField(default=apps.messaging.states.MessageState["OPEN"], max_length=12)),
+                ("state", models.CharField(default=apps.messaging.ledger.states.MessageState["OPEN"], max_length=12)),
                 ("is_planned", models.BooleanField(default=False)),
                 ("expires_at", models.DateTimeField(null=True)),
                 ("ended_at", models.DateTimeField(null=True)),
@@ -90,7 +90,10 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("route", models.CharField(max_length=16)),
-                ("state", models.CharField(default=apps.messaging.states.DeliveryState["PLANNED"], max_length=12)),
+                (
+                    "state",
+                    models.CharField(default=apps.messaging.ledger.states.DeliveryState["PLANNED"], max_length=12),
+                ),
                 ("reason", models.CharField(blank=True, default="", max_length=64)),
                 ("attempts", models.SmallIntegerField(default=0)),
                 ("attempted_at", models.DateTimeField(null=True)),

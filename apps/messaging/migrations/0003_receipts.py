@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import apps.messaging.receipts
+import apps.messaging.receipts.meaning
 from apps.tenants.rls import TenantPolicy
 
 
@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
                             models.Q(("amount", None), ("currency", "")),
                             models.Q(
                                 ("amount__gt", 0),
-                                ("kind", apps.messaging.receipts.Kind["CONVERTED"]),
+                                ("kind", apps.messaging.receipts.meaning.Kind["CONVERTED"]),
                                 models.Q(("currency", ""), _negated=True),
                             ),
                             _connector="OR",

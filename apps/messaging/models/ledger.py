@@ -9,8 +9,8 @@ from django.db import models
 from apps.audience.models import Subscriber
 from apps.core import clock
 from apps.core.models import PublicIdModel
+from apps.messaging.ledger.states import DeliveryState
 from apps.messaging.models.message import Message
-from apps.messaging.states import DeliveryState
 from apps.tenants.models import Tenant, TenantManager, TenantOwned
 
 

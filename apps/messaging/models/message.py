@@ -8,8 +8,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.models import PublicIdModel, TimestampedModel
-from apps.messaging.states import MessageState, UnknownPolicy
-from apps.messaging.strategies import Strategy
+from apps.messaging.ledger.states import MessageState, UnknownPolicy
+from apps.messaging.sending.strategies import Strategy
 from apps.tenants.models import Application, TenantManager, TenantOwned
 
 

@@ -10,7 +10,7 @@ from apps.audience.models import Subscriber
 from apps.messaging.models.ledger import Delivery
 from apps.messaging.models.message import Message
 from apps.messaging.models.tallies import DIMENSIONS
-from apps.messaging.receipts import Kind
+from apps.messaging.receipts.meaning import Kind
 from apps.tenants.models import Application, Tenant, TenantManager, TenantOwned
 
 

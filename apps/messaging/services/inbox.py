@@ -17,9 +17,9 @@ from django.db import connection, transaction
 
 from apps.audience.models import Subscriber
 from apps.core import clock
-from apps.messaging.following import follow_up_of
 from apps.messaging.models import InboxItem, InboxQuerySet, Message
-from apps.messaging.slices import Slice
+from apps.messaging.receipts.following import follow_up_of
+from apps.messaging.sending.slices import Slice
 from apps.realtime.errors import BrokerUnavailable
 from apps.realtime.events import new_publication_id
 from apps.realtime.publish import UserMessage, publish_to_users

@@ -17,15 +17,15 @@ from apps.billing.services import require_allowance
 from apps.core import clock
 from apps.core.errors import InvalidInput
 from apps.core.text import require_name
-from apps.messaging import ledger
 from apps.messaging.bell import SEND, ring
+from apps.messaging.content.rendering import Content, compile_content
 from apps.messaging.errors import HandlingInvalid, MessageEnded, NobodyNamed, RouteMissing
-from apps.messaging.following import read_follow_up
+from apps.messaging.ledger import steps as ledger
+from apps.messaging.ledger.states import MessageState, UnknownPolicy
+from apps.messaging.ledger.tallies import Tally
 from apps.messaging.models import Message
-from apps.messaging.rendering import Content, compile_content
-from apps.messaging.states import MessageState, UnknownPolicy
-from apps.messaging.strategies import Strategy, plan_for
-from apps.messaging.tallies import Tally
+from apps.messaging.receipts.following import read_follow_up
+from apps.messaging.sending.strategies import Strategy, plan_for
 from apps.providers.errors import UnknownProvider
 from apps.providers.registry import provider_names
 from apps.tenants.models import Application, Tenant

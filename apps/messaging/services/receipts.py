@@ -12,11 +12,11 @@ from django.db import connection
 
 from apps.core import clock, ids
 from apps.messaging.errors import TooManyReceipts
+from apps.messaging.ledger.proving import accept_proven
+from apps.messaging.ledger.states import DeliveryState
 from apps.messaging.models import Delivery
-from apps.messaging.proving import accept_proven
-from apps.messaging.receipt_tokens import Sent, read_token
-from apps.messaging.receipts import IMPLIED, Kind, ReceiptIn, ReceiptProblem, read_receipt
-from apps.messaging.states import DeliveryState
+from apps.messaging.receipts.meaning import IMPLIED, Kind, ReceiptIn, ReceiptProblem, read_receipt
+from apps.messaging.receipts.tokens import Sent, read_token
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope
 

@@ -8,9 +8,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
 from apps.core.text import require_name
+from apps.messaging.content.rendering import Content, compile_content
 from apps.messaging.errors import TemplateInUse, TemplateNameTaken
 from apps.messaging.models import Template
-from apps.messaging.rendering import Content, compile_content
 from apps.tenants.models import Application, Tenant
 
 

@@ -20,8 +20,9 @@ from apps.campaigns.journeys.services import (
     resume_journey,
     update_journey,
 )
-from apps.messaging import sending, upkeep
+from apps.messaging import upkeep
 from apps.messaging.models import Message
+from apps.messaging.sending import pipeline as sending
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope
 from tests.campaigns.journeys.world import World, a_journey, a_send, a_wait

@@ -11,7 +11,7 @@ from apps.billing.models import Subscription
 from apps.billing.services import current_period
 from apps.billing.services.checking import tellings_of, unmatched_count
 from apps.billing.services.reconciling import plane_differences
-from apps.messaging.reconciling import unbilled_messages
+from apps.messaging.ledger.reconciling import unbilled_messages
 from apps.tenants.models import Tenant
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 

@@ -14,7 +14,7 @@ from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import FilteredExpression, Path
 from liquid.builtin.output import OutputNode
 
-from apps.messaging.liquid import OUTPUT_LIMIT
+from apps.messaging.content.liquid import OUTPUT_LIMIT
 
 #: Liquid gives these names a meaning of their own.
 _SPECIAL = frozenset({"size", "first", "last"})

@@ -6,7 +6,7 @@ A network that is down, or an account that somebody must look at first, costs ti
 from __future__ import annotations
 
 from apps.messaging.models import Message
-from apps.messaging.strategies import Strategy, next_route, plan_for
+from apps.messaging.sending.strategies import Strategy, next_route, plan_for
 from apps.providers import breaker
 from apps.providers.breaker import Circuit, Permit
 from apps.providers.credentials import sending_credential

@@ -10,9 +10,9 @@ from apps.billing.errors import QuotaExceeded, SpendCapReached
 from apps.billing.meters import CAMPAIGN_SENDS, PUSH_ACCEPTED
 from apps.billing.services import reserve
 from apps.billing.services.quotas import is_bounded
-from apps.messaging.ledger import Claim
+from apps.messaging.ledger.steps import Claim
 from apps.messaging.models import Message
-from apps.messaging.slices import Slice
+from apps.messaging.sending.slices import Slice
 from apps.providers.registry import needs_of
 
 

@@ -18,9 +18,9 @@ from django.conf import settings
 from django.db import connection
 
 from apps.core import clock
-from apps.messaging.following import WINDOW_MOST
 from apps.messaging.models import ConversionCursor
-from apps.messaging.receipts import Kind, ReceiptIn, rounded_amount
+from apps.messaging.receipts.following import WINDOW_MOST
+from apps.messaging.receipts.meaning import Kind, ReceiptIn, rounded_amount
 from apps.messaging.services.receipts import MAX_RECEIPTS, record_receipts
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 

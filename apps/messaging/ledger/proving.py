@@ -15,9 +15,9 @@ from apps.billing.meters import CAMPAIGN_SENDS
 from apps.billing.records import UsageRecordIn
 from apps.billing.services import record_usage
 from apps.core import clock
+from apps.messaging.ledger.states import DeliveryState
+from apps.messaging.ledger.tallies import Tally
 from apps.messaging.models import Chunk, Message
-from apps.messaging.states import DeliveryState
-from apps.messaging.tallies import Tally
 
 # Held in one order, because two batches of receipts may be about the same deliveries.
 _ACCEPT = """

@@ -17,7 +17,7 @@ from django.db.models import F
 
 from apps.core import clock
 from apps.messaging.models import Message, WaitingPush
-from apps.messaging.routes import Called
+from apps.messaging.sending.routes import Called
 from apps.providers.base import Result, Sender
 from apps.providers.registry import needs_of, open_provider
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope

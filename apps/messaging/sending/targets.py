@@ -13,7 +13,7 @@ from apps.audience.reach import Reached, reachable_devices
 from apps.audience.services.devices import MAX_DEVICES
 from apps.core import clock
 from apps.messaging.models import Message
-from apps.messaging.slices import Slice
+from apps.messaging.sending.slices import Slice
 from apps.providers.base import Endpoint, Needs, Push
 
 

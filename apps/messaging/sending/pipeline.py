@@ -19,25 +19,25 @@ from apps.billing.meters import CAMPAIGN_SENDS, PUSH_ACCEPTED
 from apps.billing.records import UsageRecordIn
 from apps.billing.services import record_usage, release
 from apps.core import clock
-from apps.messaging import ledger
-from apps.messaging.claiming import claim_chunk
-from apps.messaging.fusing import blow_if_needed, note_slice
-from apps.messaging.gates import permit_for
-from apps.messaging.ledger import Claim, LeaseLost
+from apps.messaging.content.rendering import CompiledContent, compile_content
+from apps.messaging.content.variants import UNDECIDED_WAIT, content_of_variant, routes_of_variant
+from apps.messaging.ledger import steps as ledger
+from apps.messaging.ledger.claiming import claim_chunk
+from apps.messaging.ledger.proving import accept_proven
+from apps.messaging.ledger.states import UNDECIDED, DeliveryState, MessageState, Reason, UnknownPolicy
+from apps.messaging.ledger.steps import Claim, LeaseLost
+from apps.messaging.ledger.tallies import Tally
 from apps.messaging.models import Delivery, Message
-from apps.messaging.places import holder_of, reserve_slice
-from apps.messaging.proving import accept_proven
 from apps.messaging.queries import people_with_receipts
-from apps.messaging.rechecking import Checked, recheck, take_places
-from apps.messaging.rendering import CompiledContent, compile_content
-from apps.messaging.routes import Called, call_route, record_answers
+from apps.messaging.sending.fusing import blow_if_needed, note_slice
+from apps.messaging.sending.gates import permit_for
+from apps.messaging.sending.places import holder_of, reserve_slice
+from apps.messaging.sending.rechecking import Checked, recheck, take_places
+from apps.messaging.sending.routes import Called, call_route, record_answers
+from apps.messaging.sending.slices import Slice, Verdict, judge, read_slice, render_slice
+from apps.messaging.sending.strategies import Strategy, next_route, plan_for
+from apps.messaging.sending.withdrawing import keep_names
 from apps.messaging.services.inbox import put_copies, tell
-from apps.messaging.slices import Slice, Verdict, judge, read_slice, render_slice
-from apps.messaging.states import UNDECIDED, DeliveryState, MessageState, Reason, UnknownPolicy
-from apps.messaging.strategies import Strategy, next_route, plan_for
-from apps.messaging.tallies import Tally
-from apps.messaging.variants import UNDECIDED_WAIT, content_of_variant, routes_of_variant
-from apps.messaging.withdrawing import keep_names
 from apps.providers.base import Outcome, Result
 from apps.tenants.scope import tenant_scope
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.audience.events import is_event_name
 from apps.audience.values import MAX_ATTRIBUTE_NAME, is_name
 from apps.messaging.errors import FollowUpInvalid
-from apps.messaging.receipts import is_currency
+from apps.messaging.receipts.meaning import is_currency
 
 _DAY = 86_400
 #: Seconds: how long a copy lies in the inbox when nothing is said, and at most; within what a conversion may follow.

@@ -19,12 +19,12 @@ from django.utils.translation import gettext as _
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError, ResourceLimitError
 
+from apps.messaging.content.explaining import explain, misfit, place_of_error, unknown_filter, unknown_variable
+from apps.messaging.content.languages import choose_language
+from apps.messaging.content.liquid import Unbounded, lenient_environment, strict_environment
+from apps.messaging.content.placeholders import Filler, filler_for
+from apps.messaging.content.variables import needed_attributes, place_of
 from apps.messaging.errors import ContentMissing, ContentTooLarge, Fault, TemplateInvalid
-from apps.messaging.explaining import explain, misfit, place_of_error, unknown_filter, unknown_variable
-from apps.messaging.languages import choose_language
-from apps.messaging.liquid import Unbounded, lenient_environment, strict_environment
-from apps.messaging.placeholders import Filler, filler_for
-from apps.messaging.variables import needed_attributes, place_of
 from apps.providers.apns.kinds import ALERT, OptionInvalid, check_options
 from apps.providers.base import Notification
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.messaging.states import Reason
+from apps.messaging.ledger.states import Reason
 
 #: Complete: a test holds it against Reason.
 REASON_NAMES: Mapping[Reason, Any] = {

@@ -15,11 +15,11 @@ from typing import Any, Self
 from django.db.models import Sum
 
 from apps.core import clock
+from apps.messaging.ledger.reasons import ROUTE_REASONS
+from apps.messaging.ledger.states import DeliveryState, MessageState, PausedFor
 from apps.messaging.models import Message, SliceTally
-from apps.messaging.reasons import ROUTE_REASONS
-from apps.messaging.routes import Called
-from apps.messaging.slices import Verdict
-from apps.messaging.states import DeliveryState, MessageState, PausedFor
+from apps.messaging.sending.routes import Called
+from apps.messaging.sending.slices import Verdict
 from apps.providers.base import Result
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 

@@ -15,9 +15,9 @@ from django.conf import settings
 from django.db import connection
 
 from apps.core import clock
+from apps.messaging.ledger.states import Reason, UnknownPolicy
+from apps.messaging.ledger.tallies import Tally
 from apps.messaging.models import Chunk
-from apps.messaging.states import Reason, UnknownPolicy
-from apps.messaging.tallies import Tally
 
 #: How often a delivery is handed to a network at most, whatever happens.
 MAX_ATTEMPTS = 5

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 from apps.audience.queries import refusals
 from apps.core import clock
-from apps.messaging.hours import QuietAction, QuietHours, zone_of
+from apps.messaging.ledger.states import Reason
 from apps.messaging.models import Message
-from apps.messaging.recipients import Recipient
-from apps.messaging.slices import Planned
-from apps.messaging.states import Reason
+from apps.messaging.sending.hours import QuietAction, QuietHours, zone_of
+from apps.messaging.sending.recipients import Recipient
+from apps.messaging.sending.slices import Planned
 
 _MINUTE = timedelta(minutes=1)
 

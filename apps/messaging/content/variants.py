@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from apps.messaging.models import Message
-from apps.messaging.strategies import first_routes
+from apps.messaging.sending.strategies import first_routes
 
 #: How long a chunk waits, again and again, for the variant that its people get.
 UNDECIDED_WAIT = timedelta(seconds=15)

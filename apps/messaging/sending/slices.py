@@ -13,15 +13,15 @@ from typing import NamedTuple
 from django.conf import settings
 
 from apps.core import clock
-from apps.messaging.clicks import tracked
-from apps.messaging.following import follow_up_of
-from apps.messaging.ledger import MAX_ATTEMPTS
+from apps.messaging.content.rendering import CompiledContent, RenderFailed
+from apps.messaging.ledger.states import DeliveryState, Reason
+from apps.messaging.ledger.steps import MAX_ATTEMPTS
 from apps.messaging.models import Delivery, Message
-from apps.messaging.receipt_tokens import tokens_for
-from apps.messaging.recipients import Recipient, push_id, recipients_by_number, variables_for
-from apps.messaging.rendering import CompiledContent, RenderFailed
-from apps.messaging.states import DeliveryState, Reason
-from apps.messaging.strategies import steps_on
+from apps.messaging.receipts.clicks import tracked
+from apps.messaging.receipts.following import follow_up_of
+from apps.messaging.receipts.tokens import tokens_for
+from apps.messaging.sending.recipients import Recipient, push_id, recipients_by_number, variables_for
+from apps.messaging.sending.strategies import steps_on
 from apps.providers.base import Outcome, Push, Result, Scope
 
 #: A crash makes at most one slice per worker unknown.

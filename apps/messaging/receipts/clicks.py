@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from urllib.parse import quote
 
-from apps.messaging.receipt_tokens import read_token, sign_for
+from apps.messaging.receipts.tokens import read_token, sign_for
 
 _SCHEMES = ("https://", "http://")
 

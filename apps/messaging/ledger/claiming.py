@@ -10,7 +10,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import connection
 
-from apps.messaging.ledger import Claim
+from apps.messaging.ledger.steps import Claim
 from apps.tenants.scope import CrossTenantRole, all_tenants
 
 #: What a turn costs at least: a claim is work too.

@@ -12,10 +12,10 @@ from typing import Any
 
 from django.db.models import Sum
 
-from apps.messaging.languages import choose_language
+from apps.messaging.content.languages import choose_language
+from apps.messaging.content.variants import first_route_of_variant
+from apps.messaging.ledger.states import Counts, DeliveryState
 from apps.messaging.models import DeliveryTally, Message, ReceiptTally
-from apps.messaging.states import Counts, DeliveryState
-from apps.messaging.variants import first_route_of_variant
 
 _FAILED = {DeliveryState.REJECTED.value, DeliveryState.UNREGISTERED.value}
 Key = str | datetime | None

@@ -16,8 +16,8 @@ from apps.audience.services.device_health import clear_strikes, restore_devices,
 from apps.audience.services.devices import change_address
 from apps.core import clock
 from apps.messaging.models import Message
-from apps.messaging.slices import Slice
-from apps.messaging.targets import targets_of
+from apps.messaging.sending.slices import Slice
+from apps.messaging.sending.targets import targets_of
 from apps.providers import breaker, fuse, health
 from apps.providers.base import Outcome, Result, Scope, Sender
 from apps.providers.breaker import Circuit

@@ -9,8 +9,8 @@ from apps.billing.meters import ACTIVE_DEVICES, ACTIVE_SUBSCRIBERS
 from apps.billing.records import OLDEST
 from apps.billing.services.activity import count_active
 from apps.core import clock
+from apps.messaging.ledger.states import DeliveryState
 from apps.messaging.models import Chunk, Delivery
-from apps.messaging.states import DeliveryState
 from apps.providers.registry import needs_of
 from apps.tenants.models import Tenant
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope

@@ -1,0 +1,1 @@
+"""What a message says: languages, Liquid, variables, variants."""
