@@ -20,7 +20,7 @@ _UNUSED_FOR = 24 * 3_600
 #: What a prepared cluster depends on.
 _SOURCES = (
     "apps/*/migrations/*.py", "apps/**/models.py", "apps/**/models/*.py", "apps/tenants/r*.py",
-    "apps/operations/database.py", "apps/core/embedded.py", "apps/billing/catalogue.py", "pushsaas/settings.py",
+    "apps/operations/database.py", "apps/core/embedded.py", "apps/billing/catalogue.py", "pushsaas/settings/*.py",
     "requirements.txt",
 )  # fmt: skip
 
