@@ -175,12 +175,9 @@ def refusal(category: str | None = None) -> Exists:
 
 def refusals(*, tenant_id: int, people: Iterable[int], category: str) -> dict[int, bool]:
     """Row number of each of these people who does not want it -> whether they want nothing at all."""
-    said = OptOut.objects.of(tenant_id).filter(subscriber__in=list(people))
-    theirs = Q(category=None) | Q(category__key=category) if category else Q(category=None)
-    found: dict[int, bool] = {}
-    for person, refused in said.filter(theirs).values_list("subscriber_id", "category_id"):
-        found[person] = found.get(person, False) or refused is None
-    return found
+    with connection.cursor() as cursor:
+        cursor.execute(_REFUSALS, {"tenant": tenant_id, "people": list(people), "category": category})
+        return dict(cursor.fetchall())
 
 
 def timeline_of(
@@ -197,6 +194,15 @@ def event_names(*, application: Application) -> list[str]:
         cursor.execute(_EVENT_NAMES, {"tenant": application.tenant_id, "application": application.pk})
         return [name for (name,) in cursor.fetchall()]
 
+
+#: One array instead of a place for each of the people: it is asked for every slice of every campaign.
+_REFUSALS = """
+SELECT subscriber_id, bool_or(category_id IS NULL)
+FROM audience_optout AS said LEFT JOIN audience_preferencecategory AS category ON category.id = said.category_id
+WHERE said.tenant_id = %(tenant)s AND subscriber_id = ANY(%(people)s)
+    AND (category_id IS NULL OR category.key = NULLIF(%(category)s, ''))
+GROUP BY subscriber_id
+"""
 
 _EVENT_NAMES = """
 WITH RECURSIVE names AS (

@@ -13,7 +13,8 @@ from apps.audience.models import Device
 from apps.audience.services.devices import register_device
 from apps.core import clock
 from apps.messaging.models import Delivery, Message
-from apps.messaging.sending.pipeline import send_due_chunks, slices
+from apps.messaging.sending import slices
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.sending.routes import NO_DEVICE, combine
 from apps.messaging.services import accept_message
 from apps.providers import fuse, registry

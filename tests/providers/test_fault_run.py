@@ -27,7 +27,8 @@ from apps.messaging.ledger.states import UnknownPolicy
 from apps.messaging.ledger.tallies import Tally
 from apps.messaging.models import Chunk, Delivery, Message
 from apps.messaging.queries import differences
-from apps.messaging.sending.pipeline import send_due_chunks, slices
+from apps.messaging.sending import slices
+from apps.messaging.sending.pipeline import send_due_chunks
 from apps.messaging.services.messages import open_message
 from apps.providers import breaker
 from apps.providers.apns.provider import CONNECTIONS

@@ -63,6 +63,8 @@ def used_in(*, tenant: Tenant, periods: Sequence[BillingPeriod]) -> dict[int, di
 
 def open_periods(first: datetime, last: datetime, *, tenant: Tenant) -> None:
     """Makes sure that every instant from first to last lies in a period."""
+    if BillingPeriod.objects.of(tenant).filter(starts_at__lte=first, ends_at__gt=last).exists():
+        return
     instant = first
     while instant <= last:
         instant = current_period(tenant=tenant, at=instant).ends_at
