@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import publisher, rulers
+from benchmarks import rulers
+from benchmarks.flood import Flood
 from benchmarks.gateway import SERVERS, Gateway, gateway, size
 from benchmarks.registry import Reading, figure
-from benchmarks.rulers import LOAD_CORE, SERVER_CORE, cpu_seconds, pinned
+from benchmarks.rulers import SERVER_CORE, cpu_seconds
 from tests.live import ROOT, free_port
 
 AIM = 8_000
-CONNECTIONS = 32
-_SCRIPT = """wrk.method = "POST"
-wrk.body = [[{body}]]
-wrk.headers["Content-Type"] = "application/json"
-"""
 
 
 @figure("publish.signed")
 def signed() -> Iterator[Reading]:
-    if shutil.which("wrk") is None:
-        raise rulers.ToolMissing("wrk is needed to load an HTTP server")
     for server in SERVERS:
         with gateway(server) as one:
             rate = _requests(one, one.server.port, one.server.process)
@@ -40,23 +31,9 @@ def signed() -> Iterator[Reading]:
 
 def _requests(one: Gateway, port: int, server: subprocess.Popen[bytes]) -> float:
     """Answered with 200, per second of the server's CPU time."""
-    tenant, seconds = one.tenant, size("SECONDS", 5)
-    path = publisher.signed_path(tenant.application_id, tenant.key, tenant.secret)
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(_SCRIPT.format(body=publisher.BODY.decode()))
-        script.flush()
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", script.name]
-        before = cpu_seconds(server)
-        said = subprocess.run(
-            pinned(LOAD_CORE, *command, f"http://127.0.0.1:{port}{path}"), capture_output=True, text=True, check=True
-        ).stdout
-        used = cpu_seconds(server) - before
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise RuntimeError(f"not every request was accepted: {said}")
-    found = re.search(r"(\d+) requests in", said)
-    if found is None:
-        raise RuntimeError(f"wrk said: {said}")
-    return int(found[1]) / used
+    before = cpu_seconds(server)
+    answered = Flood(port, one.tenant, size("SECONDS", 5)).answered()
+    return answered / (cpu_seconds(server) - before)
 
 
 @contextmanager

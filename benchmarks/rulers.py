@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +19,8 @@ import psutil
 
 HERE = Path(__file__).resolve().parent
 SERVER_CORE, LOAD_CORE = "0", "1"
+#: Of the scheduler's real-time priorities.
+_FIRST = 10
 
 
 class ToolMissing(RuntimeError):
@@ -43,17 +46,27 @@ def ruler(name: str) -> Path:
 class Load:
     """wsload: `connections` WebSockets that count what arrives, for so many seconds after READY.
 
-    options: wsload's environment (`burst`, `modulo`, `needle`; see the head of wsload.c).
+    options: wsload's environment (`burst`, `modulo`, `needle`; see the head of wsload.c). punctual: it goes before
+    everything else on its core, for what measures time.
     """
 
     def __init__(
-        self, port: int, path: str, connections: int, first: str, seconds: float, **options: str | int
+        self,
+        port: int,
+        path: str,
+        connections: int,
+        first: str,
+        seconds: float,
+        *,
+        punctual: bool = False,
+        **options: str | int,
     ) -> None:
         command = pinned(LOAD_CORE, ruler("wsload"), str(port), path, str(connections), first, str(seconds))
         environment = {f"WSLOAD_{name.upper()}": str(value) for name, value in options.items()}
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}, preexec_fn=_many_files
-        )
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment},
+            preexec_fn=_punctual if punctual else _many_files,
+        )  # fmt: skip
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if line.strip() != "READY":
@@ -83,6 +96,22 @@ def _many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+def _punctual() -> None:
+    _many_files()
+    go_first()
+
+
+def go_first() -> None:
+    """This thread before every other on its core, where the machine lets us."""
+    with suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_FIRST))
+
+
+def go_with_others() -> None:
+    with suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def cpu_seconds(server: subprocess.Popen[bytes]) -> float:
     times = psutil.Process(server.pid).cpu_times()
     return times.user + times.system
@@ -95,6 +124,18 @@ def send_limit(port: int, connections: int, payload: int, seconds: float) -> flo
     try:
         time.sleep(0.5)
         return Load(port, "/", connections, "", seconds).rate(limit)
+    finally:
+        limit.kill()
+        limit.wait()
+
+
+def least_latency(port: int, connections: int, payload: int, seconds: float, per_second: int) -> float:
+    """p99 in milliseconds of frames that a server sends which does nothing else, at this pace, on this machine, now."""
+    pace = {**os.environ, "SENDLIMIT_PER_SECOND": str(per_second)}
+    limit = started(SERVER_CORE, [ruler("sendlimit"), str(port), str(connections), str(payload)], env=pace)
+    try:
+        time.sleep(0.5)
+        return Load(port, "/", connections, "", seconds, punctual=True).result()["p99_us"] / 1_000
     finally:
         limit.kill()
         limit.wait()
