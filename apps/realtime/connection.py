@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from apps.realtime.engine import Engine
 
 _CLIENT_PREFIX = "client-"
+#: Ends that somebody wanted, and one whose cause has been noted before.
+_NO_ERRORS = frozenset({closing.RECONNECT, closing.TERMINATED, closing.TOKEN_NOT_VALID})
 _MAX_USER_BYTES = 1024
 
 
@@ -41,9 +43,9 @@ class Connection:
     """Belongs to one event loop; its methods run one after another in the connection's own task."""
 
     __slots__ = (
-        "application", "client", "client_events", "engine", "frames", "grants", "is_closing", "is_one_way", "is_online",
-        "last_received", "must_authorize", "note", "pinged_at", "protocol", "since", "socket_id", "subscriptions",
-        "user_data", "user_id", "wants_positions", "watched",
+        "application", "client", "client_events", "closed_with", "engine", "frames", "grants", "is_closing",
+        "is_one_way", "is_online", "last_received", "must_authorize", "note", "pinged_at", "protocol", "since",
+        "socket_id", "subscriptions", "user_data", "user_id", "wants_positions", "watched",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, application: LiveApplication, frames: Frames, client: str) -> None:
@@ -57,6 +59,8 @@ class Connection:
         self.last_received = time.monotonic()
         self.pinged_at: float | None = None
         self.is_closing = False
+        #: How it ended, once it has: close code and reason, whoever closed it.
+        self.closed_with: Close | None = None
         #: While somebody follows this connection in the console.
         self.note: Callable[[str, str], None] | None = None
         #: None until a token is used.
@@ -84,7 +88,9 @@ class Connection:
     def close(self, why: Close) -> None:
         """Nothing is delivered after the close frame."""
         if not self.is_closing:
-            self.is_closing = True
+            self.is_closing, self.closed_with = True, why
+            if why not in _NO_ERRORS:
+                self.engine.note_error(self.application, why.reason, why.code, self.socket_id)
             metrics.CLOSED.labels(why.code).inc()
             if self.protocol < messages.OLDEST_WITH_CLOSE_CODES:
                 self.send(messages.error(why.reason, why.code))

@@ -23,6 +23,7 @@ from apps.realtime.continuity import Continuity
 from apps.realtime.counts import CountBoard
 from apps.realtime.errors import AllowanceSpent, AllowanceUnavailable
 from apps.realtime.fallback.board import Board
+from apps.realtime.faults import Faults
 from apps.realtime.history import ChannelLogs
 from apps.realtime.hooks import Hook, Hooks
 from apps.realtime.hub import Hub, LiveChannel
@@ -67,6 +68,7 @@ class Engine:
         self.usage = UsageLog(self.lines, self.name)
         self.tokens = TokenReader()
         self.tracer = Tracer(self.lines)
+        self.faults = Faults(self.lines)
         self.behaviour = Behaviour(self.lines)
         self.probe = Probe(self.name, self.lines, self.broker)
         self.upkeep = Upkeep(self)
@@ -240,8 +242,10 @@ class Engine:
         return roster.as_json()
 
     def note_error(
-        self, application: LiveApplication, message: str, code: int, socket_id: str = "", channel: str = ""
+        self, application: LiveApplication, message: str, code: int | str, socket_id: str = "", channel: str = ""
     ) -> None:
+        """Counted always, told to the console while somebody looks."""
+        self.faults.note(application.record.application_id, code, message)
         self.tracer.note(application, "error", message=message, code=code, socket_id=socket_id, channel=channel)
 
     async def announce(

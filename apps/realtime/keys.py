@@ -152,6 +152,16 @@ def trace(application_id: str) -> str:
     return f"rt:{{{application_id}}}:trace"
 
 
+def fault_counts(application_id: str, hour: int) -> str:
+    """How often each error code was met in an hour (Unix hours)."""
+    return f"rt:{{{application_id}}}:faults:{hour}"
+
+
+def last_faults(application_id: str) -> str:
+    """What was last said with each error code, and when."""
+    return f"rt:{{{application_id}}}:faults:last"
+
+
 def followed(application_id: str) -> str:
     """Socket ids that somebody looks at, by the time (Unix seconds) until which."""
     return f"rt:{{{application_id}}}:followed"

@@ -14,6 +14,7 @@ from redis import RedisError
 from apps.core import valkey
 from apps.realtime import keys
 from apps.realtime.errors import BrokerUnavailable
+from apps.realtime.faults import HOUR, HOURS
 from apps.realtime.following import MAX_ENTRIES
 from apps.realtime.protocol.channels import kind_of
 
@@ -61,6 +62,17 @@ class Step:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class FaultCount:
+    """An error code: how often in 24 hours and in the running hour, what was said the last time, and when."""
+
+    code: str
+    count: int
+    in_this_hour: int
+    message: str
+    at: datetime
+
+
 def follow(*, region: str, application_id: str, socket_id: str) -> None:
     """Records the frames of one connection for a while. Asked for again by every refresh of the page."""
     client, name, now = valkey.connect(region), keys.followed(application_id), int(time.time())
@@ -75,6 +87,23 @@ def trail(*, region: str, application_id: str, socket_id: str) -> list[Step]:
     newest_first: Any = valkey.connect(region).xrevrange(keys.trail(application_id, socket_id), count=MAX_ENTRIES)
     found = (orjson.loads(fields[b"e"]) for _id, fields in newest_first)
     return [Step(_moment(each["at"]), each["way"], each["text"]) for each in found]
+
+
+def fault_report(*, region: str, application_id: str) -> list[FaultCount]:
+    """Of the last 24 hours, the latest first."""
+    client, hour = valkey.connect(region), int(time.time()) // HOUR
+    with client.pipeline(transaction=False) as pipeline:
+        for back in range(HOURS):
+            pipeline.hgetall(keys.fault_counts(application_id, hour - back))
+        pipeline.hgetall(keys.last_faults(application_id))
+        *hours, last = pipeline.execute()
+    faults = [_fault(code, raw, hours) for code, raw in last.items()]
+    return sorted((fault for fault in faults if fault.count), key=lambda fault: fault.at, reverse=True)
+
+
+def _fault(code: bytes, raw: bytes, hours: list[dict[bytes, bytes]]) -> FaultCount:
+    said, counts = orjson.loads(raw), [int(counted.get(code, 0)) for counted in hours]
+    return FaultCount(code.decode(), sum(counts), counts[0], said["message"], _moment(said["at"]))
 
 
 def watch(*, region: str, application_id: str) -> None:

@@ -71,7 +71,10 @@ class Session:
             engine.membership.admission.release(record.tenant_id, record.application_id)
         engine.membership.changed()
         metrics.CONNECTIONS.dec()
-        engine.tracer.note(connection.application, "disconnected", socket_id=connection.socket_id)
+        end = connection.closed_with or closing.CUT
+        engine.tracer.note(
+            connection.application, "disconnected", socket_id=connection.socket_id, code=end.code, message=end.reason
+        )
 
     def _too_slow(self) -> None:
         self._connection.application.counters.dropped += 1

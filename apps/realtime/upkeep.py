@@ -73,6 +73,7 @@ class Upkeep:
     async def _account(self) -> None:
         await self.flush_usage()
         engine = self._engine
+        await engine.faults.flush()
         await engine.allowances.give_back()
         await engine.tracer.refresh(list(engine.applications.values()), engine.membership.identity.node)
         self._forget_idle_applications()

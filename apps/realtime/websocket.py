@@ -41,6 +41,8 @@ async def serve(plane: Plane, scope: Scope, receive: Receive, send: Send) -> Non
         record = await _application(plane, scope, query)
         engine = await plane.engine(record.region)
         why = await admit(engine, record)
+        if why is not None:
+            engine.note_error(engine.application(record), why.reason, why.code)
     except Refused as refused:
         why = refused.why
     except (LinkLost, CommandFailed, OSError):
@@ -91,6 +93,8 @@ async def _read(connection: Connection, receive: Receive) -> None:
     while True:
         message = await receive()
         if message["type"] == "websocket.disconnect":
+            if not connection.is_closing:
+                connection.closed_with = closing.by_client(message.get("code"))
             return
         text: Any = message.get("text")
         if connection.is_closing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from apps.dashboard.console import reading
 from apps.realtime import keys
 from apps.realtime.protocol import signing
 from apps.realtime.publish import UserMessage, publish_to_users
+from apps.realtime.queries import fault_report
 from apps.tenants.models import Application, Tenant
 from apps.tenants.permissions import Role
 from apps.tenants.scope import tenant_scope
@@ -229,3 +231,41 @@ def test_a_connections_frames_are_shown_to_its_own_application_only(
     assert "&lt;script&gt;" in developer.get(page).content.decode()
     assert client.zscore(keys.followed(application.application_id), SOCKET)
     assert developer.get("/console/connection?socket=nonsense").status_code == 404
+
+
+def test_channel_and_connection_are_filtered_apart(developer: Client, application: Application, region: str) -> None:
+    trace(region, application, kind="error", message="First", code=4301, socket_id="7.7", channel="room-a")
+    trace(region, application, kind="error", message="Second", code=4301, socket_id="8.8", channel="room-b")
+    trace(region, application, kind="published", event="Third", channels=["room-a"], data='"8.8"')
+
+    def found(**filters: str) -> list[str]:
+        html = developer.get("/console/feed", filters).content.decode()
+        return [word for word in ("First", "Second", "Third") if word in html]
+
+    assert found(channel="ROOM-A") == ["First", "Third"]
+    assert found(connection="8.8") == ["Second"]
+    assert found(channel="room-a", connection="7.7") == ["First"]
+    assert found(q="8.8") == ["Second", "Third"]
+    assert "Nothing matches the filter" in developer.get("/console/feed", {"channel": "nowhere"}).content.decode()
+
+
+def test_errors_are_listed_by_code_with_their_number(
+    developer: Client, application: Application, other_application: Application, region: str
+) -> None:
+    client, hour = valkey.connect(region), int(time.time()) // 3_600
+    for counted, ago, count in (
+        (application, 0, 2),
+        (application, 3, 5),
+        (application, 24, 100),
+        (other_application, 0, 9),
+    ):
+        client.hincrby(keys.fault_counts(counted.application_id, hour - ago), "4301", count)
+        said = json.dumps({"at": time.time(), "message": f"Too many <{counted.application_id}>"})
+        client.hset(keys.last_faults(counted.application_id), "4301", said)
+    [fault] = fault_report(region=region, application_id=application.application_id)
+    assert (fault.code, fault.count, fault.in_this_hour) == ("4301", 7, 2)
+    html = developer.get("/console/").content.decode()
+    assert f"Too many &lt;{application.application_id}&gt;" in html
+    assert other_application.application_id not in html
+    assert '<span class="stat-value" id="console-errors">7</span>' in html
+    assert "4301" not in developer.get("/console/feed", {"q": "signature"}).content.decode()

@@ -127,9 +127,12 @@ class Client:
         self.send("pusher:ping")
         assert (await self.event())["event"] == "pusher:pong"
 
+    def leave(self, code: int) -> None:
+        self._inbox.put_nowait({"type": "websocket.disconnect", "code": code})
+
     async def gone(self) -> None:
         """The socket drops."""
-        self._inbox.put_nowait({"type": "websocket.disconnect", "code": 1006})
+        self.leave(1006)
         await asyncio.wait_for(self.task, PATIENCE)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from redis import RedisError
 
 from apps.realtime import queries
-from apps.realtime.queries import LiveConnection, OccupiedChannel, Step, Trace
+from apps.realtime.queries import FaultCount, LiveConnection, OccupiedChannel, Step, Trace
 
 #: What one refresh shows of each list; the filter finds the rest.
 SHOWN = 50
@@ -21,6 +21,45 @@ _SHOWN_MEMBERS = 20
 KINDS = ("published", "error", "connected", "disconnected")
 _TONES = {"published": "info", "error": "bad", "connected": "good"}
 _OWN_COLUMNS = {"event", "channel", "channels", "socket_id", "data", "message", "code"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sieve:
+    """What is looked for: parts of words, case-folded; empty where everything is welcome.
+
+    word: anywhere. kind: of the feed's entries. channel: its name. connection: socket id, user or client.
+    """
+
+    word: str = ""
+    kind: str = ""
+    channel: str = ""
+    connection: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        return not (self.word or self.kind or self.channel or self.connection)
+
+    def takes_row(self, row: FeedRow) -> bool:
+        return (
+            self.kind in ("", row.kind)
+            and _has(self.word, *row.words)
+            and _has(self.channel, *row.channels)
+            and _has(self.connection, row.socket_id, row.detail if row.kind == "connected" else "")
+        )
+
+    def takes_channel(self, channel: OccupiedChannel) -> bool:
+        return _has(self.word, channel.name) and _has(self.channel, channel.name)
+
+    def takes_connection(self, connection: LiveConnection) -> bool:
+        own = (connection.socket_id, connection.user_id or "", connection.client)
+        return (
+            _has(self.word, *own, *connection.channels)
+            and _has(self.channel, *connection.channels)
+            and _has(self.connection, *own)
+        )
+
+    def takes_fault(self, fault: FaultCount) -> bool:
+        return _has(self.word, fault.code, fault.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +101,12 @@ class Look:
     feed: Sequence[FeedRow] = ()
     channels: Sequence[ChannelRow] = ()
     connections: Sequence[LiveConnection] = ()
+    faults: Sequence[FaultCount] = ()
+    fault_count: int = 0
 
 
-def look(*, region: str, tenant_id: int, application_id: str, word: str, kind: str = "") -> Look:
-    """Also keeps the gateways' feed switched on, as long as somebody keeps looking. word: case-folded, or
-    empty. kind: of the feed's entries, or empty."""
+def look(*, region: str, tenant_id: int, application_id: str, sieve: Sieve) -> Look:
+    """Also keeps the gateways' feed switched on, as long as somebody keeps looking."""
     try:
         queries.watch(region=region, application_id=application_id)
         count = queries.connection_count(region=region, tenant_id=tenant_id, application_id=application_id)
@@ -75,17 +115,20 @@ def look(*, region: str, tenant_id: int, application_id: str, word: str, kind: s
             region=region, application_id=application_id, limit=_FEED_READ
         )]  # fmt: skip
         channels = queries.occupied_channels(region=region, application_id=application_id)
-        wanted = [channel for channel in channels if _has(word, channel.name)][:SHOWN]
+        wanted = [channel for channel in channels if sieve.takes_channel(channel)][:SHOWN]
         rows = [_channel_row(region, application_id, channel) for channel in wanted]
+        faults = queries.fault_report(region=region, application_id=application_id)
     except RedisError:
         return Look(is_reachable=False)
     return Look(
         is_reachable=True,
         connection_count=count,
         channel_count=len(channels),
-        feed=[row for row in feed if kind in ("", row.kind) and _has(word, *row.words)][:SHOWN],
+        feed=[row for row in feed if sieve.takes_row(row)][:SHOWN],
         channels=rows,
-        connections=[each for each in connections if _has(word, *_words_of(each))][:SHOWN],
+        connections=[each for each in connections if sieve.takes_connection(each)][:SHOWN],
+        faults=[fault for fault in faults if sieve.takes_fault(fault)][:SHOWN],
+        fault_count=sum(fault.count for fault in faults),
     )
 
 
@@ -107,10 +150,6 @@ def look_at_connection(*, region: str, application_id: str, socket_id: str) -> T
     except RedisError:
         return Trail(is_reachable=False)
     return Trail(True, next((each for each in listed if each.socket_id == socket_id), None), steps)
-
-
-def _words_of(connection: LiveConnection) -> tuple[str, ...]:
-    return (connection.socket_id, connection.user_id or "", connection.client, *connection.channels)
 
 
 def _channel_row(region: str, application_id: str, channel: OccupiedChannel) -> ChannelRow:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.core.errors import HouseError, NotFound
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.console.forms import PublishForm
-from apps.dashboard.console.reading import KINDS, Look, look, look_at_connection
+from apps.dashboard.console.reading import KINDS, Look, Sieve, look, look_at_connection
 from apps.dashboard.errors import NoApplication
 from apps.dashboard.forms import add_errors
 from apps.realtime.protocol.messages import is_socket_id
@@ -26,16 +26,16 @@ _MAX_WORD = 100
 @page("console.read", in_scope=False)
 @require_safe
 def console(request: DashboardRequest) -> HttpResponse:
-    context = {"look": _look(request), "word": _word(request), "kind": _kind(request), "form": PublishForm()}
+    sieve = _sieve(request)
+    context = {"look": _look(request, sieve), "sieve": sieve, "form": PublishForm()}
     return render(request, "dashboard/console/console.html", context)
 
 
 @page("console.read", in_scope=False)
 @require_safe
 def feed(request: DashboardRequest) -> HttpResponse:
-    return render(
-        request, "dashboard/console/_feed.html", {"look": _look(request), "word": _word(request) or _kind(request)}
-    )
+    sieve = _sieve(request)
+    return render(request, "dashboard/console/_feed.html", {"look": _look(request, sieve), "sieve": sieve})
 
 
 @page("console.read", in_scope=False)
@@ -76,12 +76,22 @@ def publish_event(request: DashboardRequest) -> HttpResponse:
                 return redirect("dashboard:console")
     if request.htmx:
         return render(request, "dashboard/console/_publish.html", {"form": form})
-    context = {"look": _look(request), "word": "", "form": form}
+    context = {"look": _look(request, Sieve()), "sieve": Sieve(), "form": form}
     return render(request, "dashboard/console/console.html", context)
 
 
-def _word(request: DashboardRequest) -> str:
-    return request.GET.get("q", "").strip()[:_MAX_WORD]
+def _sieve(request: DashboardRequest) -> Sieve:
+    kind = request.GET.get("kind", "")
+    return Sieve(
+        word=_word(request, "q"),
+        kind=kind if kind in KINDS else "",
+        channel=_word(request, "channel"),
+        connection=_word(request, "connection"),
+    )
+
+
+def _word(request: DashboardRequest, name: str) -> str:
+    return request.GET.get(name, "").strip()[:_MAX_WORD].casefold()
 
 
 def _trail(request: DashboardRequest) -> dict[str, Any]:
@@ -95,18 +105,12 @@ def _trail(request: DashboardRequest) -> dict[str, Any]:
     return {"trail": seen, "socket_id": socket_id}
 
 
-def _kind(request: DashboardRequest) -> str:
-    kind = request.GET.get("kind", "")
-    return kind if kind in KINDS else ""
-
-
-def _look(request: DashboardRequest) -> Look:
+def _look(request: DashboardRequest, sieve: Sieve) -> Look:
     if request.application is None:
         raise NoApplication
     return look(
         region=request.tenant.home_region,
         tenant_id=request.tenant.pk,
         application_id=request.application.application_id,
-        word=_word(request).casefold(),
-        kind=_kind(request),
+        sieve=sieve,
     )

@@ -90,7 +90,11 @@ def _found(request: Request) -> tuple[Route, list[str]] | None:
 
 async def _reply(plane: Plane, request: Request, route: Route, arguments: list[str]) -> Reply:
     application_id, *rest = arguments
-    record = await identify(plane.registry, request, application_id or None, scope=route.scope)
+    try:
+        record = await identify(plane.registry, request, application_id or None, scope=route.scope)
+    except HouseError as error:
+        await _note_stranger(plane, application_id, error)
+        raise
     return await _call(await plane.engine(record.region), record, request, route, rest)
 
 
@@ -108,5 +112,13 @@ async def _call(engine: Engine, record: ApplicationRecord, request: Request, rou
     try:
         return await route.call(engine, record, request, *rest)
     except HouseError as error:
-        engine.note_error(engine.application(record), str(error.message), 0)
+        engine.note_error(engine.application(record), str(error.message), error.code)
         raise
+
+
+async def _note_stranger(plane: Plane, application_id: str, error: HouseError) -> None:
+    """A bad signature is the application's to see, too."""
+    record = await plane.registry.application(application_id)
+    if record is not None:
+        engine = await plane.engine(record.region)
+        engine.note_error(engine.application(record), str(error.message), error.code)

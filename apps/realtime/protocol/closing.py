@@ -31,6 +31,14 @@ RECONNECT = Close(4200, "Reconnect now")
 MESSAGES_LOST = Close(4200, "Messages were lost; reconnect and load the current state")
 NO_PONG = Close(4201, "Pong was not received in time")
 INACTIVE = Close(4202, "Closed after inactivity; this version of the protocol knows no pings")
+#: Never sent: what is noted when a client goes without a word (RFC 6455, section 7.1.5).
+CUT = Close(1006, "The client went without a close frame")
+
+
+def by_client(code: int | None) -> Close:
+    """What a server reports of a connection that it did not close itself."""
+    return CUT if code in (None, CUT.code) else Close(int(code), "Closed by the client")
+
 
 #: Codes of `pusher:error` events; as events they never close a client. The first three are Pusher's, the others ours.
 CLIENT_EVENT_RATE = 4301
