@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 
 from apps.campaigns.models import Campaign, CampaignRun
 from apps.campaigns.standing import ExperimentStanding, standing_of
 from apps.messaging.ledger.results import Dimension, Key, ReasonCount, counts_by, reasons_among
-from apps.messaging.ledger.states import Counts
+from apps.messaging.ledger.states import HELD_OUT, Counts
 from apps.messaging.queries import counts_of_all
 
 ALL = "all"
@@ -19,12 +19,14 @@ MOST_RUNS = 100
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """experiment: of a single run that had one."""
+    """experiment: of a single run that had one. withdrawn: pushes that services dropped again when
+    it was cancelled or recalled."""
 
     counts: Counts
     rows: Mapping[Key, Counts]
     reasons: Sequence[ReasonCount]
     experiment: ExperimentStanding | None
+    withdrawn: int = 0
 
 
 def runs_chosen(campaign: Campaign, said: str) -> list[CampaignRun]:
@@ -40,7 +42,26 @@ def results_of(runs: Sequence[CampaignRun], by: Dimension) -> Results:
     messages = [run.message for run in runs]
     standing = standing_of(runs[0]) if len(runs) == 1 and runs[0].experiment else None
     counts = added_up(list(counts_of_all(messages).values()))
-    return Results(counts, counts_by(messages, by), reasons_among(messages), standing)
+    withdrawn = sum(message.withdrawn for message in messages)
+    return Results(counts, counts_by(messages, by), reasons_among(messages), standing, withdrawn)
+
+
+def rows_by(runs: Sequence[CampaignRun], by: Dimension) -> Mapping[Key, Counts]:
+    """One breakdown alone."""
+    return counts_by([run.message for run in runs], by)
+
+
+def without_held_out(counts: Counts, by_variant: Mapping[Key, Counts]) -> Counts:
+    """What came of those who were sent to: who was held out may convert as well, and is no success of the campaign."""
+    held_out = by_variant.get(HELD_OUT)
+    if held_out is None:
+        return counts
+    revenue = {
+        currency: left
+        for currency, amount in counts.revenue.items()
+        if (left := amount - held_out.revenue.get(currency, Decimal()))
+    }
+    return replace(counts, converted=counts.converted - held_out.converted, revenue=revenue)
 
 
 def added_up(counts: Sequence[Counts]) -> Counts:

@@ -77,6 +77,9 @@ class ResultsSerializer(serializers.Serializer[Any]):
     counts = CountsSerializer()
     rows = _RowSerializer(many=True)
     reasons = _ReasonSerializer(many=True)
+    withdrawn_count = serializers.IntegerField(
+        help_text="Pushes that push services still held when it was cancelled or recalled, and dropped."
+    )
     experiment = ExperimentStandingSerializer(allow_null=True)
 
 
@@ -105,7 +108,8 @@ class CampaignResults(ApiView):
         rows = [{"key": _written(key), "counts": counts} for key, counts in found.rows.items()]
         body = {
             "campaign_id": campaign.public_id, "run_ids": [run.public_id for run in runs], "by": by,
-            "counts": found.counts, "rows": rows, "reasons": found.reasons, "experiment": found.experiment,
+            "counts": found.counts, "rows": rows, "reasons": found.reasons,
+            "withdrawn_count": found.withdrawn, "experiment": found.experiment,
         }  # fmt: skip
         return Response(ResultsSerializer(body).data)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -15,10 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.core.charts import Bar, bar_chart
-
-_HOUR = timedelta(hours=1)
-#: Bars of the chart; a longer time has wider ones.
-_MOST_BARS = 48
+from apps.dashboard.campaigns.hours import bars_of, marks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +29,19 @@ def departures_of(by_hour: Mapping[datetime, int], timezone: str) -> Departures 
     """A bar per hour, or per as many hours as make at most 48 bars. None when nothing will leave."""
     if not by_hour:
         return None
-    first, last = min(by_hour), max(by_hour)
-    width = (int((last - first) / _HOUR) // _MOST_BARS + 1) * _HOUR
-    starts = [first + number * width for number in range(int((last - first) / width) + 1)]
+    starts, bar_of = bars_of(by_hour)
     counts = dict.fromkeys(starts, 0)
     for hour, count in by_hour.items():
-        counts[first + (hour - first) // width * width] += count
+        counts[bar_of[hour]] += count
     zone = ZoneInfo(timezone)
     return Departures(_chart(counts, zone), [(start, count) for start, count in counts.items() if count])
 
 
 def _chart(counts: Mapping[datetime, int], zone: ZoneInfo) -> SafeString:
-    local = [start.astimezone(zone) for start in counts]
-    new_day = [True, *(before.date() != after.date() for before, after in pairwise(local))]
+    starts = list(counts)
     bars = [
-        Bar(
-            date_format(start, "MONTH_DAY_FORMAT") if is_first else date_format(start, "H:i"),
-            count,
-            f"{date_format(start, 'SHORT_DATETIME_FORMAT')}: {intcomma(count)}",
-        )
-        for start, count, is_first in zip(local, counts.values(), new_day, strict=True)
+        Bar(mark, count, f"{date_format(start.astimezone(zone), 'SHORT_DATETIME_FORMAT')}: {intcomma(count)}")
+        for start, count, mark in zip(starts, counts.values(), marks_of(starts, zone), strict=True)
     ]
     description = ngettext("%(count)s message.", "%(count)s messages.", sum(counts.values())) % {
         "count": intcomma(sum(counts.values()))

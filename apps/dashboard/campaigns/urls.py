@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.dashboard.campaigns import actions, approvals, deliveries, timing, views
+from apps.dashboard.campaigns.results import views as results
 
 urlpatterns = [
     path("campaigns/", views.campaign_list, name="campaign-list"),
@@ -13,6 +14,11 @@ urlpatterns = [
     path("campaigns/<str:public_id>/edit", views.campaign_edit, name="campaign-edit"),
     path("campaigns/<str:public_id>/progress", views.campaign_progress, name="campaign-progress"),
     path("campaigns/<str:public_id>/deliveries", deliveries.campaign_deliveries, name="campaign-deliveries"),
+    path("campaigns/<str:public_id>/results", results.campaign_results, name="campaign-results"),
+    path("campaigns/<str:public_id>/results/part", results.campaign_results_part, name="campaign-results-part"),
+    path("campaigns/<str:public_id>/results.csv", results.campaign_results_csv, name="campaign-results-csv"),
+    path("campaigns/<str:public_id>/recipients.csv", results.campaign_recipients_csv, name="campaign-recipients-csv"),
+    path("campaigns/<str:public_id>/winner", results.campaign_winner, name="campaign-winner"),
     path("campaigns/<str:public_id>/approval", approvals.campaign_approval, name="campaign-approval"),
     path("applications/<str:public_id>/safety", approvals.application_safety, name="application-safety"),
     path("campaigns/<str:public_id>/why", timing.campaign_why, name="campaign-why"),
