@@ -115,9 +115,21 @@ def test_why_is_answered_from_the_ledger_once_it_is_written(
 
 def test_an_application_has_default_quiet_hours(api: APIClient, application: Application) -> None:
     where = "/api/v1/sending-defaults"
-    assert api.get(where).json() == {"quiet_hours": None}
+    usual = {"errors": 50, "gone": 20, "window": 600, "least": 200}
+    assert api.get(where).json() == {"quiet_hours": None, "fuse": usual}
     night = {"from": "21:00", "to": "07:30", "action": "drop"}
-    assert api.put(where, {"quiet_hours": night}).json() == {"quiet_hours": night}
-    assert api.get(where).json() == {"quiet_hours": night}
+    assert api.put(where, {"quiet_hours": night}).json()["quiet_hours"] == night
+    assert api.get(where).json()["quiet_hours"] == night
     problem(api.put(where, {"quiet_hours": {"action": "ignore"}}), 400, "sending_rule_invalid")
-    assert api.put(where, {"quiet_hours": None}).json() == {"quiet_hours": None}
+    assert api.put(where, {"quiet_hours": None}).json()["quiet_hours"] is None
+
+
+def test_the_fuse_is_set_in_part_kept_and_put_back(api: APIClient, application: Application) -> None:
+    where = "/api/v1/sending-defaults"
+    own = {"errors": 50, "gone": 20, "window": 120, "least": 40}
+    assert api.put(where, {"quiet_hours": None, "fuse": {"window": 120, "least": 40}}).json()["fuse"] == own
+    problem(api.put(where, {"quiet_hours": None, "fuse": {"window": 59}}), 400, "invalid_input")
+    problem(api.put(where, {"quiet_hours": None, "fuse": {"seconds": 60}}), 400, "invalid_input")
+    assert api.put(where, {"quiet_hours": None}).json()["fuse"] == own
+    usual = {"errors": 50, "gone": 20, "window": 600, "least": 200}
+    assert api.put(where, {"quiet_hours": None, "fuse": None}).json()["fuse"] == usual

@@ -43,12 +43,20 @@ def test_one_asks_and_another_approves(
 
 def test_the_settings_demand_it(tenant: Tenant, application: Application, developer: Client) -> None:
     client = developer
-    said = {"needs_approval": "on", "errors_percent": "30", "gone_percent": "10"}
-    client.post(reverse("dashboard:application-safety", args=[application.public_id]), said)
+    save = reverse("dashboard:application-safety", args=[application.public_id])
+    said = {"needs_approval": "on", "errors_percent": "30", "gone_percent": "10", "window": "300", "least": "50"}
+    client.post(save, said)
+    fuse = {"errors": 30, "gone": 10, "window": 300, "least": 50}
     with tenant_scope(tenant):
         defaults = SendingDefaults.objects.of(tenant).get()
-        assert (defaults.needs_approval, defaults.fuse["errors"], defaults.fuse["gone"]) == (True, 30, 10)
-    assert "Save safety" in page(client, reverse("dashboard:application-settings", args=[application.public_id]))
+        assert (defaults.needs_approval, defaults.fuse) == (True, fuse)
+    shown = page(client, reverse("dashboard:application-settings", args=[application.public_id]))
+    assert "Save safety" in shown
+    assert 'name="window" value="300" min="60" max="3600"' in shown
+    refused = client.post(save, {**said, "window": "59"}, follow=True).content.decode()
+    assert "Counted within so many seconds: Ensure this value is greater than or equal to 60." in refused
+    with tenant_scope(tenant):
+        assert SendingDefaults.objects.of(tenant).get().fuse == fuse
 
 
 def page(client: Client, url: str) -> str:

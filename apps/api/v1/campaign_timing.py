@@ -16,10 +16,13 @@ from apps.campaigns.planner import Kind
 from apps.campaigns.planner.caps import CapAction
 from apps.campaigns.planner.rules import Missed
 from apps.campaigns.reading import IGNORE, MOST_OCCURRENCES, MOST_PER_MINUTE
-from apps.campaigns.services import set_default_quiet_hours
-from apps.campaigns.services.rules import default_quiet_hours
+from apps.campaigns.services import set_default_quiet_hours, set_fuse
+from apps.campaigns.services.fuses import BOUNDS
+from apps.campaigns.services.rules import default_fuse, default_quiet_hours
 from apps.messaging.ledger.states import DeliveryState
+from apps.messaging.sending.fusing import Fuse
 from apps.messaging.sending.hours import QuietAction
+from apps.tenants.models import Application
 
 
 class ScheduleSpec(BodySerializer):
@@ -158,8 +161,30 @@ class CampaignWhy(ApiView):
         return Response(WhySerializer(explain_campaign(campaign, person), many=True).data)
 
 
+class FuseSpec(BodySerializer):
+    """Beyond it a campaign pauses by itself. What is left out is as usual."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`errors` is taken by the serializer itself, and the bounds are the service's."""
+        told = {
+            "errors": "Per cent of the attempts that fail.",
+            "gone": "Per cent of the addresses whose installation is gone.",
+            "window": "Seconds that are looked at.",
+            "least": "Attempts in them below which nothing is concluded.",
+        }
+        usual = Fuse().to_json()
+        return {
+            name: serializers.IntegerField(
+                min_value=BOUNDS[name][0], max_value=BOUNDS[name][1], required=False,
+                help_text=f"{sentence} Usually {usual[name]}.",
+            )
+            for name, sentence in told.items()
+        }  # fmt: skip
+
+
 class SendingDefaultsBody(BodySerializer):
     quiet_hours = QuietHoursSpec(allow_null=True)
+    fuse = FuseSpec(required=False, allow_null=True, help_text="null: the usual one. Left out: as it is.")
 
 
 class SendingDefaultsView(ApiView):
@@ -168,13 +193,17 @@ class SendingDefaultsView(ApiView):
     @extend_schema(operation_id="get_sending_defaults", responses=SendingDefaultsBody)
     def get(self, request: ApiRequest) -> Response:
         """What campaigns go by that say nothing themselves."""
-        return Response({"quiet_hours": default_quiet_hours(request.application)})
+        return Response(_defaults_of(request.application))
 
     @extend_schema(operation_id="set_sending_defaults", request=SendingDefaultsBody, responses=SendingDefaultsBody)
     def put(self, request: ApiRequest) -> Response:
         """For runs that start from now on."""
-        body = self.body(SendingDefaultsBody)
-        defaults = set_default_quiet_hours(
-            tenant=request.tenant, application=request.application, quiet_hours=body["quiet_hours"]
-        )
-        return Response({"quiet_hours": defaults.quiet_hours})
+        body, tenant, application = self.body(SendingDefaultsBody), request.tenant, request.application
+        set_default_quiet_hours(tenant=tenant, application=application, quiet_hours=body["quiet_hours"])
+        if "fuse" in body:
+            set_fuse(tenant=tenant, application=application, fuse=body["fuse"])
+        return Response(_defaults_of(application))
+
+
+def _defaults_of(application: Application) -> dict[str, Any]:
+    return {"quiet_hours": default_quiet_hours(application), "fuse": default_fuse(application).to_json()}

@@ -45,7 +45,12 @@ def quiet_hours_of(campaign: Campaign) -> QuietHours | None:
 
 
 def fuse_of(campaign: Campaign) -> Fuse:
-    rows = SendingDefaults.objects.of(campaign.tenant_id).filter(application=campaign.application_id)
+    return default_fuse(campaign.application)
+
+
+def default_fuse(application: Application) -> Fuse:
+    """The usual where the application says nothing."""
+    rows = SendingDefaults.objects.of(application.tenant_id).filter(application=application)
     stored = rows.values_list("fuse", flat=True).first()
     return Fuse.from_json(stored) if stored else Fuse()
 

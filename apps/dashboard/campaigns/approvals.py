@@ -2,44 +2,73 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.campaigns.asking import ask_for_approval
 from apps.campaigns.models import Campaign, SendingDefaults
 from apps.campaigns.services import approving, set_fuse
+from apps.campaigns.services.fuses import BOUNDS
+from apps.campaigns.services.rules import default_fuse
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.campaigns.views import campaigns_of
-from apps.messaging.sending.fusing import Fuse
 from apps.tenants.models import Application
 from apps.tenants.permissions import may
+
+#: Member of a fuse -> the form's field.
+_FIELDS = {"errors": "errors_percent", "gone": "gone_percent", "window": "window", "least": "least"}
+
+
+def _whole(name: str, label: Any, help_text: Any) -> forms.IntegerField:
+    """A member of the fuse, with its bounds beside it."""
+    least, most = BOUNDS[name]
+    bounds = format_lazy(_lazy("From {least} to {most}."), least=least, most=most)
+    return forms.IntegerField(
+        label=label, min_value=least, max_value=most, help_text=format_lazy("{} {}", help_text, bounds)
+    )
 
 
 class SafetyForm(forms.Form):
     """Approval and fuse of an application's campaigns."""
 
-    needs_approval = forms.BooleanField(label=gettext_lazy("A second person approves each campaign"), required=False)
-    errors_percent = forms.IntegerField(
-        label=gettext_lazy("Pause when more than so many per cent fail"), min_value=1, max_value=100
-    )
-    gone_percent = forms.IntegerField(
-        label=gettext_lazy("Pause when more than so many per cent of the installations are gone"), min_value=1,
-        max_value=100,
+    needs_approval = forms.BooleanField(label=_lazy("A second person approves each campaign"), required=False)
+    errors_percent = _whole(
+        "errors", _lazy("Pause when more than so many per cent fail"),
+        _lazy("Of the attempts. Who is not connected, or has no device, is no failure."),
     )  # fmt: skip
+    gone_percent = _whole(
+        "gone", _lazy("Pause when more than so many per cent of the installations are gone"),
+        _lazy("Of the addresses that were tried. A wrong key or environment looks like that."),
+    )  # fmt: skip
+    window = _whole(
+        "window", _lazy("Counted within so many seconds"),
+        _lazy("A short one notices sooner, a long one forgives a short trouble of a network. 600 is ten minutes."),
+    )  # fmt: skip
+    least = _whole(
+        "least", _lazy("Nothing is concluded below so many attempts"),
+        _lazy("A small campaign, or the first moments of a large one, must not stop for a few bad addresses."),
+    )  # fmt: skip
+
+    @property
+    def fuse(self) -> dict[str, int]:
+        return {name: self.cleaned_data[field] for name, field in _FIELDS.items()}
 
 
 def safety_form(application: Application) -> SafetyForm:
     """Unbound, as it is now."""
     row = SendingDefaults.objects.of(application.tenant_id).filter(application=application).first()
-    fuse = Fuse.from_json(row.fuse) if row and row.fuse else Fuse()
     needed = bool(row and row.needs_approval)
-    return SafetyForm(initial={"needs_approval": needed, "errors_percent": fuse.errors, "gone_percent": fuse.gone})
+    fuse = default_fuse(application).to_json()
+    return SafetyForm(initial={"needs_approval": needed, **{_FIELDS[name]: value for name, value in fuse.items()}})
 
 
 @page("applications.write")
@@ -48,16 +77,15 @@ def application_safety(request: DashboardRequest, public_id: str) -> HttpRespons
     application = Application.objects.of(request.tenant).access(public_id)
     form = SafetyForm(request.POST)
     if form.is_valid():
-        said = form.cleaned_data
-        fuse = {"errors": said["errors_percent"], "gone": said["gone_percent"]}
-        set_fuse(tenant=request.tenant, application=application, fuse=fuse)
+        set_fuse(tenant=request.tenant, application=application, fuse=form.fuse)
         approving.set_needs_approval(
-            tenant=request.tenant, application=application, needed=said["needs_approval"],
+            tenant=request.tenant, application=application, needed=form.cleaned_data["needs_approval"],
             actor=request.user.public_id,
         )  # fmt: skip
         messages.success(request, _("Saved."))
     else:
-        messages.error(request, _("Use whole numbers from 1 to 100."))
+        for name, sentences in form.errors.items():
+            messages.error(request, f"{form[name].label}: {' '.join(map(str, sentences))}")
     return redirect("dashboard:application-settings", public_id)
 
 
