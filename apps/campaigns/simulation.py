@@ -17,8 +17,9 @@ from apps.campaigns.deciding import arms_of, people_in
 from apps.campaigns.dry_run import DryRun, dry_run_of
 from apps.campaigns.models import Campaign
 from apps.campaigns.planner import Decision, Due, Facts
-from apps.campaigns.services.experiments import words_by_variant
+from apps.campaigns.services.experiments import variants_of, words_by_variant
 from apps.campaigns.services.scheduling import content_of
+from apps.campaigns.ways import Way, extra_sends, ways_of
 from apps.messaging.content.rendering import CompiledContent, RenderFailed, compile_content
 from apps.messaging.errors import Fault
 from apps.messaging.ledger.states import HELD_OUT, Reason
@@ -52,7 +53,8 @@ class Simulation:
 
     rendered: for how many the words were really made; template errors are counted among these. When `is_exact` they
     are everybody, and the figures are what a send would do now. warnings: variables that nobody has. price: of the
-    sends, were all of them accepted.
+    sends, were all of them accepted. ways: the campaign's routes in turn. extra_sends: that these may cause on top, at
+    most; price_at_most is with them.
     """
 
     audience: int = 0
@@ -66,6 +68,9 @@ class Simulation:
     faults: list[Preview] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
     price: Quote | None = None
+    ways: list[Way] = field(default_factory=list)
+    extra_sends: int = 0
+    price_at_most: Quote | None = None
 
     @property
     def is_exact(self) -> bool:
@@ -85,7 +90,7 @@ def simulate_campaign(campaign: Campaign) -> Simulation:
     _count(result, audience, dry_run_of(campaign))
     people = [Recipient(*row) for row in audience.exclude(refusal()).order_by("pk").values_list(*COLUMNS)[:RENDERED]]
     _render(result, campaign, content, people)
-    result.price = quote_sends(tenant=campaign.tenant, quantity=result.sends)
+    _price(result, campaign)
     return result
 
 
@@ -156,6 +161,17 @@ def _render(result: Simulation, campaign: Campaign, content: CompiledContent, pe
     result.samples = good[:_SAMPLES]
     if longest is not None and longest not in result.samples:
         result.samples[-1] = longest
+
+
+def _price(result: Simulation, campaign: Campaign) -> None:
+    after = campaign.fallback_after
+    people = dict(result.by_variant) or {"": result.sends}
+    own = {key: said["routes"] for key, said in variants_of(campaign).items() if said.get("routes")}
+    routes = {variant: own.get(variant, campaign.routes) for variant in people}
+    result.ways = ways_of(campaign.strategy, campaign.routes, fallback_after=after, people=result.sends)
+    result.extra_sends = extra_sends(campaign.strategy, routes, fallback_after=after, people=people)
+    result.price = quote_sends(tenant=campaign.tenant, quantity=result.sends)
+    result.price_at_most = quote_sends(tenant=campaign.tenant, quantity=result.sends + result.extra_sends)
 
 
 def _length(shown: Preview) -> int:

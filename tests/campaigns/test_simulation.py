@@ -10,6 +10,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.services import create_campaign
 from apps.campaigns.services.editing import Plan
 from apps.campaigns.simulation import preview_campaign, simulate_campaign
+from apps.campaigns.ways import extra_sends
 from apps.tenants.models import Application
 from apps.tenants.scope import tenant_scope
 from tests.sending import make_people
@@ -57,3 +58,28 @@ def test_a_preview_is_what_the_person_would_see(campaign: Campaign) -> None:
         shown = preview_campaign(campaign, person)
     assert shown.notification is not None
     assert shown.notification.title == "Hi Name 2"
+
+
+def test_what_the_further_routes_may_cost_is_told(campaign: Campaign) -> None:
+    with tenant_scope(campaign.tenant_id):
+        campaign.changed(routes=["realtime", "fcm", "webpush"])
+        without = simulate_campaign(campaign)
+        campaign.changed(fallback_after=60)
+        fallback = simulate_campaign(campaign)
+        campaign.changed(strategy="all")
+        at_once = simulate_campaign(campaign)
+    assert [(way.route, way.is_first, way.after, way.extra) for way in without.ways] == [
+        ("realtime", True, None, 0), ("fcm", False, None, 0), ("webpush", False, None, 0),
+    ]  # fmt: skip
+    assert (without.sends, without.extra_sends) == (3, 0)
+    assert [(way.route, way.after, way.extra) for way in fallback.ways[1:]] == [("fcm", 60, 3), ("webpush", 60, 3)]
+    assert (fallback.sends, fallback.extra_sends) == (3, 6)
+    assert [(way.is_first, way.extra) for way in at_once.ways] == [(True, 0), (True, 3), (True, 3)]
+    assert fallback.price is not None
+    assert fallback.price_at_most is not None
+    assert fallback.price_at_most.price >= fallback.price.price
+
+
+def test_a_variant_with_routes_of_its_own_counts_by_these() -> None:
+    routes = {"a": ["realtime"], "b": ["realtime", "fcm"]}
+    assert extra_sends("in_sequence", routes, fallback_after=30, people={"a": 70, "b": 30}) == 30

@@ -47,6 +47,7 @@ from apps.campaigns.services import (
 from apps.campaigns.services.editing import Plan
 from apps.campaigns.simulation import preview_campaign, simulate_campaign
 from apps.campaigns.states import Status
+from apps.campaigns.ways import Way
 from apps.messaging.ledger.states import Counts, UnknownPolicy
 from apps.messaging.services.messages import MAX_TTL
 from apps.tenants.models import TenantQuerySet
@@ -156,6 +157,15 @@ class PriceSerializer(serializers.Serializer[Quote]):
     fits = serializers.BooleanField(help_text="Whether limits and cap would let them through.")
 
 
+class WaySerializer(serializers.Serializer[Way]):
+    route = serializers.CharField()
+    is_first = serializers.BooleanField(help_text="Everybody is sent to by it; else whom the one before did not reach.")
+    after = serializers.IntegerField(
+        allow_null=True, help_text="Seconds: also who reports no receipt of the one before within them."
+    )
+    extra = serializers.IntegerField(help_text="Further sends that it may cause, at most.")
+
+
 class SimulationSerializer(serializers.Serializer[Any]):
     audience = serializers.IntegerField(help_text="People.")
     sends = serializers.IntegerField(help_text="How many of them would be sent to.")
@@ -171,7 +181,10 @@ class SimulationSerializer(serializers.Serializer[Any]):
     samples = PreviewSerializer(many=True)
     faults = PreviewSerializer(many=True)
     warnings = FaultSerializer(many=True)
-    price = PriceSerializer()
+    price = PriceSerializer(help_text="Of one send per person.")
+    ways = WaySerializer(many=True, help_text="The campaign's own routes, in the order of use.")
+    extra_sends = serializers.IntegerField(help_text="Further sends that the routes may cause, at most.")
+    price_at_most = PriceSerializer(help_text="With these.")
 
     @extend_schema_field(HourSerializer(many=True))
     def get_by_hour(self, found: Any) -> Any:

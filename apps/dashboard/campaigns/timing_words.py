@@ -29,6 +29,10 @@ def words_of(campaign: Campaign) -> list[tuple[str, str]]:
         lines.append((_("At most per minute"), str(campaign.throttle_per_minute)))
     if campaign.frequency_cap:
         lines.append((_("For one person"), _cap(campaign.frequency_cap)))
+    if campaign.fallback_after is not None:
+        count = campaign.fallback_after
+        text = ngettext("after %(count)d second without a receipt", "after %(count)d seconds without a receipt", count)
+        lines.append((_("Next route"), text % {"count": count}))
     if campaign.ttl:
         lines.append((_("Worth sending for"), _ttl(campaign.ttl)))
     return lines

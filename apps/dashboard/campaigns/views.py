@@ -205,6 +205,7 @@ def review(
             "suppressed_total": found.suppressed.total(),
             "departures": departures_of(found.by_hour, request.tenant.timezone),
             "price": price_shown(found.price, request.LANGUAGE_CODE or "en") if found.price else None,
+            "at_most": price_shown(found.price_at_most, request.LANGUAGE_CODE or "en") if found.price_at_most else None,
         }
     except HouseError as error:
         context["problem"] = error
