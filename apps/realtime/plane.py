@@ -30,7 +30,7 @@ class Plane:
         task = self._engines.get(region)
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
             task = self._engines[region] = asyncio.get_running_loop().create_task(self._start(region))
-        return await asyncio.shield(task)
+        return task.result() if task.done() else await asyncio.shield(task)
 
     async def _start(self, region: str) -> Engine:
         engine = Engine(region, self.registry)

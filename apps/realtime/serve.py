@@ -115,7 +115,7 @@ async def _serve_uvicorn(listener: socket.socket, drain: float, tls: Tls | None)
 
     config = uvicorn.Config(
         application, ws=FramesProtocol, http=CorkedHttp, lifespan="off", access_log=False, log_config=None,
-        server_header=False, backlog=BACKLOG, timeout_graceful_shutdown=5,
+        server_header=False, proxy_headers=False, backlog=BACKLOG, timeout_graceful_shutdown=5,
         ssl_certfile=tls.certificate if tls else None, ssl_keyfile=tls.key if tls else None,
     )  # fmt: skip
     config.load()

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server, twisted_loop
 from twisted.internet import defer
 from twisted.internet.tcp import Server as TcpTransport
@@ -97,6 +99,21 @@ def event_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
+class GatewayFactory(HTTPFactory):  # type: ignore[misc]  # Daphne has no types
+    """Without what nobody reads: a form that Twisted parses before the application does, and lines for no access log.
+
+    Twisted reads a content type with the `email` package: 17 % of the time of a publish request.
+    """
+
+    def buildProtocol(self, addr: Any) -> Any:  # Twisted's name
+        protocol = super().buildProtocol(addr)
+        protocol.requestFactory = partial(WebRequest, parsePOSTFormSubmission=False)
+        return protocol
+
+    def log(self, request: Any) -> None:
+        """Nothing; Twisted's own formats a line for a file that is none."""
+
+
 class GatewayServer(Server):  # type: ignore[misc]  # Daphne has no types
     """on_signal: awaited after SIGTERM or SIGINT and before the reactor stops; the listeners are closed by then."""
 
@@ -115,6 +132,15 @@ class GatewayServer(Server):  # type: ignore[misc]  # Daphne has no types
         self._on_signal = on_signal
         self.failure: str | None = None
         self._stopping = False
+
+    @property
+    def http_factory(self) -> GatewayFactory:
+        return self._http_factory
+
+    @http_factory.setter
+    def http_factory(self, _daphnes_own: HTTPFactory) -> None:
+        # Daphne makes its factory in the middle of `run`, and listens with it there.
+        self._http_factory = GatewayFactory(self)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if scope["type"] == "websocket":
