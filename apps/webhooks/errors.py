@@ -27,6 +27,16 @@ class EventsInvalid(HouseError):
         super().__init__(fields={"events": [self.default_message]})
 
 
+class BatchInvalid(HouseError):
+    category = Category.INVALID
+    code = "webhook_batch_invalid"
+    default_message = _("A call takes %(lowest)d to %(highest)d of these.")
+
+    def __init__(self, field: str, bounds: tuple[int, int]) -> None:
+        lowest, highest = bounds
+        super().__init__(fields={field: [self.default_message % {"lowest": lowest, "highest": highest}]})
+
+
 class TooManyEndpoints(HouseError):
     category = Category.CONFLICT
     code = "too_many_webhooks"

@@ -33,11 +33,16 @@ class DisabledReason(StrEnum):
     FAILING = "failing"
 
 
+#: Lowest and highest of what a batching endpoint may take in one call: events, and bytes of their JSON.
+BATCH_EVENTS, BATCH_BYTES = (1, 500), (1_000, 256_000)
+
+
 class WebhookEndpoint(PublicIdModel, TenantOwned, TimestampedModel):
     """A URL of the tenant's, and which events of one application it wants.
 
-    The secret is sealed; the previous one signs too until `previous_until`. failing_since, failures: since the last
-    success. resumes_at: nothing is sent before. warned_at: when the tenant was told that it fails.
+    batch_events, batch_bytes: of one call when batching; a single larger event goes alone. The secret is sealed; the
+    previous one signs too until `previous_until`. failing_since, failures: since the last success. resumes_at: nothing
+    is sent before. warned_at: when the tenant was told that it fails.
     """
 
     public_id_prefix: ClassVar[str] = "whk"
@@ -47,6 +52,8 @@ class WebhookEndpoint(PublicIdModel, TenantOwned, TimestampedModel):
     events = ArrayField(models.CharField(max_length=32))
     signing = models.CharField(max_length=8, choices=[(way.value, way.value) for way in Signing])
     batching = models.BooleanField(_("batching"), default=False)
+    batch_events = models.PositiveIntegerField(default=50, db_default=50)
+    batch_bytes = models.PositiveIntegerField(default=16_000, db_default=16_000)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     disabled_reason = models.CharField(max_length=8, blank=True, default=DisabledReason.NONE)
     secret_sealed = models.TextField(editable=False)
@@ -64,6 +71,10 @@ class WebhookEndpoint(PublicIdModel, TenantOwned, TimestampedModel):
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(signing__in=[way.value for way in Signing]), name="webhook_signing_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(batch_events__range=BATCH_EVENTS, batch_bytes__range=BATCH_BYTES),
+                name="webhook_batch_is_bounded",
             ),
         ]
 

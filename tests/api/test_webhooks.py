@@ -42,6 +42,10 @@ def test_a_webhook_is_made_with_a_secret_that_is_never_shown_again(api: APIClien
         ({"events": []}, "invalid_input", "events"),
         ({"events": ["nonsense"]}, "invalid_input", "events"),
         ({"signing": "md5"}, "invalid_input", "signing"),
+        ({"batch_events": 0}, "invalid_input", "batch_events"),
+        ({"batch_events": 501}, "invalid_input", "batch_events"),
+        ({"batch_bytes": 999}, "invalid_input", "batch_bytes"),
+        ({"batch_bytes": 256_001}, "invalid_input", "batch_bytes"),
         ({"secret": "mine"}, "invalid_input", "secret"),
     ],
 )
@@ -57,6 +61,8 @@ def test_what_is_given_changes_and_the_rest_stays(api: APIClient, webhook: dict[
     url = f"/api/v1/webhooks/{webhook['id']}"
     changed = api.patch(url, {"enabled": False}).json()
     assert (changed["enabled"], changed["disabled_reason"], changed["url"]) == (False, "by_hand", webhook["url"])
+    changed = api.patch(url, {"batch_events": 500, "batch_bytes": 1_000}).json()
+    assert (changed["batch_events"], changed["batch_bytes"], changed["batching"]) == (500, 1_000, False)
     changed = api.patch(url, {"enabled": True, "events": ["cache_miss"]}).json()
     assert (changed["enabled"], changed["disabled_reason"], changed["events"]) == (True, "", ["cache_miss"])
     assert api.delete(url).status_code == 204

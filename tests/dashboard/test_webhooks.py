@@ -13,7 +13,10 @@ from apps.webhooks.services.endpoints import create_endpoint, send_test
 
 pytestmark = pytest.mark.django_db
 
-_FORM = {"url": "https://hooks.example.com/in", "events": ["member_added"], "signing": "standard"}
+_FORM = {
+    "url": "https://hooks.example.com/in", "events": ["member_added"], "signing": "standard",
+    "batch_events": "50", "batch_bytes": "16000",
+}  # fmt: skip
 
 
 def make(tenant: Tenant, application: Application) -> WebhookEndpoint:
@@ -72,11 +75,14 @@ def test_a_webhook_is_changed_gets_a_new_secret_and_is_deleted(
 ) -> None:
     endpoint = make(tenant, application)
     url = f"/webhooks/{endpoint.public_id}/"
-    developer.post(f"{url}edit", {**_FORM, "batching": "on"})
+    assert b"errorlist" in developer.post(f"{url}edit", {**_FORM, "batch_events": "501"}).content
+    developer.post(f"{url}edit", {**_FORM, "batching": "on", "batch_events": "7"})
     with tenant_scope(tenant):
         endpoint.refresh_from_db()
     assert (endpoint.is_enabled, endpoint.batching, endpoint.events) == (False, True, ["member_added"])
-    assert "This webhook is disabled" in developer.get(url).content.decode()
+    page = developer.get(url).content.decode()
+    assert "This webhook is disabled" in page
+    assert "up to 7 events or 16,000 bytes" in page
     assert developer.post(f"{url}secret").url == url
     assert "whsec_" in developer.get(url).content.decode()
     assert developer.post(f"{url}delete").url == "/webhooks/"

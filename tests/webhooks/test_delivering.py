@@ -288,6 +288,18 @@ def test_neighbours_share_a_call_when_batching(
     assert [event["subscription_count"] for call in receiver.received for event in call.events] == list(range(60))
 
 
+def test_a_batch_is_as_large_as_its_endpoint_wants_it(
+    make_endpoint: MakeEndpoint, plane: Plane, application: Application, receiver: Receiver
+) -> None:
+    make_endpoint(batching=True, batch_events=4, batch_bytes=1_000)
+    for number, size in enumerate([1, 1, 1, 1, 1, 600, 600, 3_000, 1]):
+        plane.note(application, "client_event", "private-a", event="client-e", data="x" * size, socket_id=str(number))
+    plane.collect()
+    deliver()
+    told = [[event["socket_id"] for event in call.events] for call in receiver.received]
+    assert told == [["0", "1", "2", "3"], ["4", "5"], ["6"], ["7"], ["8"]]
+
+
 def test_batching_that_is_switched_on_and_off_keeps_the_order(
     make_endpoint: MakeEndpoint, plane: Plane, application: Application, receiver: Receiver, tenant: Tenant
 ) -> None:

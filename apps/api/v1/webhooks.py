@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from apps.api.base import PAGE_PARAMETERS, ApiRequest, ApiView, BodySerializer, page_of
 from apps.tenants.models import TenantQuerySet
 from apps.webhooks.events import EVENT_NAMES, ChannelEvent
-from apps.webhooks.models import Attempt, Delivery, DeliveryState, WebhookEndpoint
+from apps.webhooks.models import BATCH_BYTES, BATCH_EVENTS, Attempt, Delivery, DeliveryState, WebhookEndpoint
 from apps.webhooks.queries import attempts_of, deliveries_of, endpoints_of
 from apps.webhooks.services.endpoints import (
     change_endpoint,
@@ -34,6 +34,8 @@ class WebhookSerializer(serializers.Serializer[WebhookEndpoint]):
     events = serializers.ListField(child=serializers.CharField())
     signing = serializers.CharField(help_text=_SIGNING_HELP)
     batching = serializers.BooleanField()
+    batch_events = serializers.IntegerField()
+    batch_bytes = serializers.IntegerField()
     enabled = serializers.BooleanField(source="is_enabled")
     disabled_reason = serializers.CharField(help_text="`by_hand`, `gone` (410), `failing`; empty while enabled.")
     failing_since = serializers.DateTimeField(allow_null=True)
@@ -86,6 +88,13 @@ class WebhookBody(BodySerializer):
     )
     signing = serializers.ChoiceField(choices=list(Signing), default=Signing.PUSHER, help_text=_SIGNING_HELP)
     batching = serializers.BooleanField(default=False, help_text="Several events in one call.")
+    batch_events = serializers.IntegerField(
+        default=50, min_value=BATCH_EVENTS[0], max_value=BATCH_EVENTS[1], help_text="Most events of one call."
+    )
+    batch_bytes = serializers.IntegerField(
+        default=16_000, min_value=BATCH_BYTES[0], max_value=BATCH_BYTES[1],
+        help_text="Most bytes of their JSON; a single larger event goes alone.",
+    )  # fmt: skip
 
 
 class WebhookChanges(WebhookBody):

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.webhooks.events import EventName
-from apps.webhooks.models import WebhookEndpoint
+from apps.webhooks.models import BATCH_BYTES, BATCH_EVENTS, WebhookEndpoint
 from apps.webhooks.signing import Signing
 
 EVENT_TEXTS: dict[str, Any] = {
@@ -44,6 +44,16 @@ class WebhookForm(forms.Form):
         label=_("Several events in one call"),
         required=False,
         help_text=_("Fewer calls when much happens. Events keep their order."),
+    )
+    batch_events = forms.IntegerField(
+        label=_("Most events in one call"), min_value=BATCH_EVENTS[0], max_value=BATCH_EVENTS[1], initial=50
+    )
+    batch_bytes = forms.IntegerField(
+        label=_("Most bytes of events in one call"),
+        min_value=BATCH_BYTES[0],
+        max_value=BATCH_BYTES[1],
+        initial=16_000,
+        help_text=_("Both count only when several events share a call. A single larger event goes alone."),
     )
 
 

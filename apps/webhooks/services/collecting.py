@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 
 _PARTITIONS_PER_TICK = 200
 _PAGE, _PAGES = 500, 10
-#: Of one batch: events, and bytes of their JSON. A single larger event goes alone.
-MAX_BATCH, MAX_BATCH_BYTES = 50, 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +158,11 @@ def _advance(application: Application, number: int, lines: Sequence[_Line]) -> l
 def _put(tenant: Tenant, endpoint: WebhookEndpoint, events: Iterable[ChannelEvent]) -> None:
     """Filtered before anything else, so that a batch holds only what its endpoint wants."""
     wanted = [event for event in events if event.name in endpoint.events]
-    groups = batches_of(wanted) if endpoint.batching else [[event] for event in wanted]
+    groups = (
+        batches_of(wanted, endpoint.batch_events, endpoint.batch_bytes)
+        if endpoint.batching
+        else [[event] for event in wanted]
+    )
     merged = endpoint.batching or outbox.is_merged(tenant=tenant, endpoint=endpoint)
     deliveries = [
         Delivery(
@@ -175,13 +177,13 @@ def _put(tenant: Tenant, endpoint: WebhookEndpoint, events: Iterable[ChannelEven
         outbox.put(tenant=tenant, endpoint=endpoint, deliveries=deliveries)
 
 
-def batches_of(events: Sequence[ChannelEvent]) -> list[list[ChannelEvent]]:
-    """Neighbours together, in their order."""
+def batches_of(events: Sequence[ChannelEvent], most: int, most_bytes: int) -> list[list[ChannelEvent]]:
+    """Neighbours together, in their order; a single event of more bytes goes alone."""
     batches: list[list[ChannelEvent]] = []
     size = 0
     for event in events:
         length = len(orjson.dumps(event.as_told))
-        if not batches or len(batches[-1]) == MAX_BATCH or size + length > MAX_BATCH_BYTES:
+        if not batches or len(batches[-1]) == most or size + length > most_bytes:
             batches.append([])
             size = 0
         batches[-1].append(event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,9 +13,18 @@ from apps.tenants.models import Application, Tenant
 from apps.tenants.secrets import seal_for, unseal_for
 from apps.tenants.services import SYSTEM, record_audit, set_webhook_events
 from apps.webhooks import outbox
-from apps.webhooks.errors import EndpointDisabled, EventsInvalid, TooManyEndpoints, UrlRefused
+from apps.webhooks.errors import BatchInvalid, EndpointDisabled, EventsInvalid, TooManyEndpoints, UrlRefused
 from apps.webhooks.events import EVENT_NAMES, TEST, ChannelEvent
-from apps.webhooks.models import Attempt, Delivery, DeliveryState, DisabledReason, Lane, WebhookEndpoint
+from apps.webhooks.models import (
+    BATCH_BYTES,
+    BATCH_EVENTS,
+    Attempt,
+    Delivery,
+    DeliveryState,
+    DisabledReason,
+    Lane,
+    WebhookEndpoint,
+)
 from apps.webhooks.signing import Signing, new_secret
 
 MAX_ENDPOINTS = 20
@@ -41,17 +50,22 @@ def create_endpoint(
     events: Collection[str],
     signing: str = Signing.PUSHER,
     batching: bool = False,
+    batch_events: int = 50,
+    batch_bytes: int = 16_000,
     actor: str = SYSTEM,
 ) -> NewEndpoint:
-    """Raises UrlRefused, EventsInvalid, TooManyEndpoints."""
+    """Raises UrlRefused, EventsInvalid, BatchInvalid, TooManyEndpoints."""
     url, chosen = _checked_url(url), _checked_events(events)
+    sizes = {"batch_events": batch_events, "batch_bytes": batch_bytes}
+    _check_sizes(sizes)
     _hold(tenant, application)
     endpoints = WebhookEndpoint.objects.of(tenant).filter(application=application)
     if endpoints.count() >= MAX_ENDPOINTS:
         raise TooManyEndpoints
     endpoint = WebhookEndpoint.objects.create(
-        tenant=tenant, application=application, url=url, events=chosen, signing=Signing(signing), batching=batching
-    )
+        tenant=tenant, application=application, url=url, events=chosen, signing=Signing(signing), batching=batching,
+        **sizes,
+    )  # fmt: skip
     secret = new_secret()
     endpoint.changed(secret_sealed=seal_for(tenant, secret, context=_context(endpoint)))
     _events_changed(tenant, application)
@@ -60,11 +74,12 @@ def create_endpoint(
 
 
 def change_endpoint(*, tenant: Tenant, endpoint: WebhookEndpoint, actor: str = SYSTEM, **changes: Any) -> None:
-    """changes: url, events, signing, batching, is_enabled; what is not given stays.
+    """changes: url, events, signing, batching, batch_events, batch_bytes, is_enabled; what is not given stays.
 
-    Disabled, it gives up what is pending; enabled again, it starts with a clean slate.
-    Raises UrlRefused, EventsInvalid.
+    Disabled, it gives up what is pending; enabled again, it starts with a clean slate. New sizes are for what happens
+    from now on. Raises UrlRefused, EventsInvalid, BatchInvalid.
     """
+    _check_sizes(changes)
     if "url" in changes:
         changes["url"] = _checked_url(changes["url"])
     if "events" in changes:
@@ -177,6 +192,12 @@ def _checked_events(events: Collection[str]) -> list[str]:
     if not events or not set(events) <= set(EVENT_NAMES):
         raise EventsInvalid
     return [name for name in EVENT_NAMES if name in events]
+
+
+def _check_sizes(given: Mapping[str, Any]) -> None:
+    for field, bounds in (("batch_events", BATCH_EVENTS), ("batch_bytes", BATCH_BYTES)):
+        if field in given and not bounds[0] <= given[field] <= bounds[1]:
+            raise BatchInvalid(field, bounds)
 
 
 def _context(endpoint: WebhookEndpoint) -> str:
