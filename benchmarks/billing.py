@@ -1,7 +1,7 @@
 """usage.ingest, usage.preview, usage.storm: the write path of usage and the preview of a period.
 
 PostgreSQL waits for the disk. Writers are processes of their own that call `record_usage`, a batch per transaction, and
-commit. BENCH_RECORDS: how many records the storm offers.
+commit. BENCH_RECORDS: how many records the storm offers, BENCH_KILLS how many writers it kills.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,8 @@ from benchmarks.registry import Reading, figure
 from tests.live import ROOT, Live, LiveTenant
 
 RECORDS = int(os.environ.get("BENCH_RECORDS", "200000"))
+_KILLS = int(os.environ.get("BENCH_KILLS", "10"))
+_COUNTED = "SELECT sum(used) FROM billing_quota"
 _WRITERS = 2
 _SECONDS = 4.0
 _BATCH = 4_000
@@ -56,30 +57,42 @@ def preview() -> Iterator[Reading]:
 
 @figure("usage.storm")
 def storm() -> Iterator[Reading]:
-    """Writers offer the same records in different orders and are killed at random; every record counts once."""
+    """Writers offer the same records in different orders and are killed all along; every record counts once."""
     with _product() as (live, tenant), _admin(live) as admin:
-        writers = [_storm_writer(live, tenant, number) for number in range(_WRITERS)]
-        kills, randomness = 0, random.Random(1)  # a seed to repeat it by
-        while any(writer.poll() is None for writer in writers):
-            time.sleep(randomness.uniform(0.1, 0.6))
-            victim = randomness.randrange(_WRITERS)
-            if kills < 10 and writers[victim].poll() is None:
-                writers[victim].send_signal(signal.SIGKILL)
-                writers[victim].wait()
-                writers[victim], kills = _storm_writer(live, tenant, victim), kills + 1
-        assert all(writer.wait() == 0 for writer in writers)
+        kills = _weather(live, tenant, admin)
         counted = [
             admin.execute(statement).fetchone()[0]  # type: ignore[index]
             for statement in (
                 "SELECT count(*) FROM usage_key",
                 "SELECT sum(quantity) FROM usage_event",
                 "SELECT sum(total) FROM usage_rollup",
-                "SELECT sum(used) FROM billing_quota",
+                _COUNTED,
             )
         ]
     print(f"  {kills} writers killed, {RECORDS:,} records offered at least {_WRITERS} times", file=sys.stderr)
     miscounted = sum(abs(int(count) - RECORDS) for count in counted)
     yield Reading("usage.storm", miscounted, "miscounted", {})
+
+
+def _weather(live: Live, tenant: LiveTenant, admin: psycopg.Connection) -> int:
+    """Kills a writer at random each time another part of the records is counted; answers how many it killed."""
+    writers = [_storm_writer(live, tenant, number) for number in range(_WRITERS)]
+    kills, randomness = 0, random.Random(1)  # a seed to repeat it by
+    while any(writer.poll() is None for writer in writers):
+        time.sleep(randomness.uniform(0.02, 0.2))
+        victim = randomness.randrange(_WRITERS)
+        due = RECORDS * (kills + 1) // (_KILLS + 2)
+        if kills < _KILLS and writers[victim].poll() is None and _counted(admin) >= due:
+            writers[victim].kill()
+            writers[victim].wait()
+            writers[victim], kills = _storm_writer(live, tenant, victim), kills + 1
+    assert all(writer.wait() == 0 for writer in writers)
+    return kills
+
+
+def _counted(admin: psycopg.Connection) -> int:
+    row = admin.execute(_COUNTED).fetchone()
+    return int(row[0] or 0) if row else 0
 
 
 @contextmanager
@@ -107,7 +120,8 @@ def _writer(live: Live, *arguments: str) -> subprocess.Popen[str]:
 
 
 def _storm_writer(live: Live, tenant: LiveTenant, number: int) -> subprocess.Popen[str]:
-    return _writer(live, "storm", tenant.tenant_id, str(RECORDS), str(number))
+    answered = live.home / f"answered-{number}"
+    return _writer(live, "storm", tenant.tenant_id, str(RECORDS), str(number), str(answered))
 
 
 def _ingested(live: Live, tenant: LiveTenant) -> float:

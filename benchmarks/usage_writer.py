@@ -1,7 +1,8 @@
 """A process that writes usage for `benchmarks.billing`, with the product's own services.
 
 `python -m benchmarks.usage_writer ingest TENANT SECONDS BATCH NUMBER` prints records per second.
-`… storm TENANT RECORDS NUMBER` offers all records in an order of its own until each has its answer.
+`… storm TENANT RECORDS NUMBER ANSWERED` offers all records in an order of its own, and writes down in the file ANSWERED
+how many batches have their answer; started again after a kill it goes on there.
 `… preview TENANT TIMES` prints milliseconds.
 """
 
@@ -11,6 +12,7 @@ import random
 import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import django
 
@@ -53,14 +55,26 @@ def ingest(public_id: str, seconds: str, batch: str, number: str) -> None:
     print(written / (time.perf_counter() - started))
 
 
-def storm(public_id: str, records: str, number: str) -> None:
+def storm(public_id: str, records: str, number: str, answered: str) -> None:
+    """A batch that was committed when the writer died before it heard so is offered again."""
     tenant, now = _tenant(public_id), clock.now()
     batches = list(range(0, int(records), _STORM_BATCH))
     random.Random(number).shuffle(batches)  # an order, not a secret
-    for first in batches:
+    noted = Path(answered)
+    done = int(noted.read_text()) if noted.exists() else 0
+    for place in range(done, len(batches)):
+        first = batches[place]
         batch = [UsageRecordIn(_METER, f"rt:storm:{n}:1", 1, now) for n in range(first, first + _STORM_BATCH)]
         with tenant_scope(tenant):
             record_usage(batch, tenant=tenant)
+        _note(noted, place + 1)
+
+
+def _note(noted: Path, done: int) -> None:
+    """Whole or not at all, wherever the kill falls."""
+    fresh = noted.with_suffix(".new")
+    fresh.write_text(str(done))
+    fresh.replace(noted)
 
 
 def preview(public_id: str, times: str) -> None:
