@@ -138,13 +138,15 @@ class Credential:
 class Sender:
     """On whose behalf a provider sends: the application and the region its engines are in.
 
-    credentials: those for this network, the one to use first; older ones only for what is bound to them.
+    credentials: those for this network, the one to use first; older ones only for what is bound to them. publish_rate:
+    publications per second that the application may make on its own channels; None: not known here.
     """
 
     region: str
     tenant_id: int
     application_id: str
     credentials: tuple[Credential, ...] = ()
+    publish_rate: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class Needs:
     fields: of its credential; none: it needs none. reaches: "people" (one push per subscriber) or "devices" (one per
     installation). platforms: of the devices it reaches. unsubscribes: its pushes carry `unsubscribe_url`. withdraws: it
     has a method `withdraw(names) -> int`, which takes back what the network has not delivered yet; names: the
-    `provider_message_id` of its outcomes.
+    `provider_message_id` of its outcomes. publishes: its pushes are publications of the application, under its rate.
     """
 
     fields: tuple[CredentialField, ...] = ()
@@ -179,6 +181,7 @@ class Needs:
     platforms: tuple[str, ...] = ()
     unsubscribes: bool = False
     withdraws: bool = False
+    publishes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

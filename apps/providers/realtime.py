@@ -12,7 +12,7 @@ import orjson
 from redis import RedisError
 
 from apps.core import valkey
-from apps.providers.base import Outcome, Push, Result, Scope, Sender
+from apps.providers.base import Needs, Outcome, Push, Result, Scope, Sender
 from apps.providers.payload import members_of
 from apps.realtime.errors import BrokerUnavailable
 from apps.realtime.publish import UserMessage, publish_to_users
@@ -22,6 +22,8 @@ NOT_CONNECTED, NO_BROKER = "not_connected", "broker_unavailable"
 
 
 class RealtimeProvider:
+    needs = Needs(publishes=True)
+
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
 
@@ -37,6 +39,7 @@ class RealtimeProvider:
                 application_id=self.sender.application_id,
                 tenant_id=self.sender.tenant_id,
                 messages=messages,
+                rate=self.sender.publish_rate,
             )
         except BrokerUnavailable:  # it went away in the middle: some may have been delivered
             return [Outcome(push.id, Result.UNKNOWN, Scope.PROVIDER, NO_BROKER) for push in pushes]

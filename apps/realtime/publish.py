@@ -13,7 +13,7 @@ from threading import Lock
 from redis import Redis, RedisError
 
 from apps.core import valkey
-from apps.realtime import keys, scripts
+from apps.realtime import keys, pacing, scripts
 from apps.realtime.allowances import GRACE
 from apps.realtime.errors import AllowanceSpent, AllowanceUnavailable, BrokerUnavailable
 from apps.realtime.events import Event, checked_event, new_publication_id
@@ -53,9 +53,10 @@ def publish(
     idempotency_key: str = "",
     settings: ApplicationSettings | None = None,
 ) -> list[Published]:
-    """One event for one or more channels, counted against the tenant's allowance like any other.
+    """One event for one or more channels, under the application's rate and the tenant's allowance like any other.
 
-    Raises BadEvent, BadChannel, EventTooLarge, AllowanceSpent, AllowanceUnavailable, BrokerUnavailable.
+    Raises BadEvent, BadChannel, EventTooLarge, PublishRateExceeded, AllowanceSpent, AllowanceUnavailable,
+    BrokerUnavailable.
     """
     limits = settings or ApplicationSettings()
     checked = checked_event(
@@ -63,6 +64,7 @@ def publish(
     )
     client = valkey.connect(region)
     try:
+        pacing.take(client, application_id, limits.max_publishes_per_second, len(checked.channels))
         _take(client, tenant_id, application_id, len(checked.channels))
         done = [_publish(client, application_id, limits, checked, name, idempotency_key) for name in checked.channels]
         _record_usage(
@@ -102,19 +104,25 @@ def _take(client: Redis, tenant_id: int, application_id: str, wanted: int) -> No
         raise AllowanceSpent
 
 
-def publish_to_users(*, region: str, application_id: str, tenant_id: int, messages: Sequence[UserMessage]) -> list[int]:
+def publish_to_users(
+    *, region: str, application_id: str, tenant_id: int, messages: Sequence[UserMessage], rate: int | None = None
+) -> list[int]:
     """To each user's own channel; how many gateways had the user connected, message by message.
 
     No log is kept: 0 means nobody was there, nothing counts as published, and the caller's next route has it. An id
-    that no Pusher user can have gets 0 as well. Raises BrokerUnavailable; some messages may then have been delivered
-    (their ids are repeatable).
+    that no Pusher user can have gets 0 as well. rate: publications per second that the application may make; what is
+    published counts in it (who sends many asks `pacing.room_for_bulk` before). Raises BrokerUnavailable; some messages
+    may then have been delivered (their ids are repeatable).
     """
     client = valkey.connect(region)
     receivers: list[int] = []
     try:
         for start in range(0, len(messages), _PIPELINE):
             reached = _publish_pipelined(client, application_id, messages[start : start + _PIPELINE])
-            _record_usage(client, tenant_id, application_id, sum(1 for count in reached if count))
+            published_count = sum(1 for count in reached if count)
+            if rate is not None:
+                pacing.count_anyway(client, application_id, rate, published_count)
+            _record_usage(client, tenant_id, application_id, published_count)
             receivers += reached
             batch = zip(messages[start : start + _PIPELINE], reached, strict=True)
             _note_messages(client, application_id, [message for message, count in batch if count])

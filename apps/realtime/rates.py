@@ -54,7 +54,9 @@ class PublishRates:
             if time.monotonic() < block.refused_until:
                 return False
             wanted = max(count, rate // _BLOCKS_PER_SECOND)
-            block.left += int(await scripts.run(self._lines, "rate", [keys.publish_rate(application_id)], rate, wanted))
+            bucket = [keys.publish_rate(application_id)]
+            taken, _left = await scripts.run(self._lines, "rate", bucket, rate, wanted, "some")
+            block.left += int(taken)
             block.used_at = time.monotonic()
             if block.take(count):
                 return True

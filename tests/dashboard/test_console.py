@@ -123,6 +123,16 @@ def test_an_event_follows_the_limits_of_its_application(
     assert log_of(region, application) == []
 
 
+def test_an_event_follows_the_publish_rate_of_its_application(
+    developer: Client, tenant: Tenant, application: Application, region: str
+) -> None:
+    with tenant_scope(tenant):
+        update_application_settings(tenant=tenant, application=application, settings={"max_publishes_per_second": 1})
+    assert "errorlist" not in publish(developer).content.decode()
+    assert "This application publishes faster than it may." in publish(developer).content.decode()
+    assert len(log_of(region, application)) == 1
+
+
 def test_who_may_only_look_may_not_publish(tenant: Tenant, application: Application, region: str) -> None:
     analyst = member_client(tenant, Role.ANALYST)
     assert b"publish-payload" not in analyst.get("/console/").content

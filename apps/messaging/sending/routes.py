@@ -23,6 +23,7 @@ from apps.providers.base import Outcome, Result, Scope, Sender
 from apps.providers.breaker import Circuit
 from apps.providers.credentials import open_credentials, pause_credential
 from apps.providers.registry import needs_of, open_provider
+from apps.tenants.application_settings import ApplicationSettings
 from apps.tenants.scope import tenant_scope
 
 log = logging.getLogger(__name__)
@@ -182,4 +183,5 @@ def _blow(message: Message, route: str, credential_id: str) -> None:
 def _sender_for(message: Message, route: str, *, has_credentials: bool) -> Sender:
     application, tenant = message.application, message.tenant
     credentials = open_credentials(tenant=tenant, application=application, provider=route) if has_credentials else ()
-    return Sender(tenant.home_region, tenant.pk, application.application_id, credentials)
+    rate = ApplicationSettings.from_json(application.settings).max_publishes_per_second
+    return Sender(tenant.home_region, tenant.pk, application.application_id, credentials, rate)

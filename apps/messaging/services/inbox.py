@@ -23,6 +23,7 @@ from apps.messaging.sending.slices import Slice
 from apps.realtime.errors import BrokerUnavailable
 from apps.realtime.events import new_publication_id
 from apps.realtime.publish import UserMessage, publish_to_users
+from apps.tenants.application_settings import ApplicationSettings
 from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 
@@ -120,6 +121,7 @@ def tell(tenant: Tenant, application: Application, notes: Sequence[Note]) -> Non
             application_id=application.application_id,
             tenant_id=tenant.pk,
             messages=messages,
+            rate=ApplicationSettings.from_json(application.settings).max_publishes_per_second,
         )
     except BrokerUnavailable:
         log.warning("inbox.not_told application=%s people=%d", application.application_id, len(notes))
