@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,11 +19,9 @@ from pyreqwest.proxy import ProxyBuilder
 
 from apps.core.egress import read_url
 from apps.providers import proxies
-from apps.providers.exchanges import MAX_BODY, NOT_BEGUN, Answer, Lane, Lost, Reply, Request
+from apps.providers.calls import Call
+from apps.providers.exchanges import MAX_BODY, Answer, Lane, Lost, Reply, Request
 
-#: After so many requests in a row that could not even be sent, the rest of the call is not tried.
-HOPELESS_AFTER = 3
-_UNREACHABLE = Lost(False, "unreachable")
 _CONNECT_TIMEOUT = timedelta(seconds=5)
 _PING_EVERY, _PING_TIMEOUT = timedelta(seconds=30), timedelta(seconds=10)
 
@@ -37,44 +35,17 @@ class OpenLane:
         self.calls = 0
 
     async def exchange(self, requests: Sequence[Request], deadline: float) -> list[Answer]:
-        call = _Call(requests, time.monotonic() + deadline, self.lane.fatal)
+        call = Call(requests, time.monotonic() + deadline, self.lane.fatal)
         self.calls += 1
         try:
             await asyncio.gather(*(connection.work(call) for connection in self.connections))
         finally:
             self.calls -= 1
-        return call.answers if not call.is_hopeless else [_UNREACHABLE if a is NOT_BEGUN else a for a in call.answers]
+        return call.answers
 
     async def close(self) -> None:
         for connection in self.connections:
             await connection.client.close()
-
-
-class _Call:
-    """The requests of one call, handed out one by one to whoever has a stream free."""
-
-    def __init__(self, requests: Sequence[Request], until: float, fatal: frozenset[int]) -> None:
-        self.answers: list[Answer] = [NOT_BEGUN] * len(requests)
-        self._left: Iterator[tuple[int, Request]] = iter(enumerate(requests))
-        self._until, self._fatal = until, fatal
-        self._unsent_in_a_row = 0
-        self._stopped = False
-        self.size = len(requests)
-
-    @property
-    def is_hopeless(self) -> bool:
-        return self._unsent_in_a_row >= HOPELESS_AFTER
-
-    def next(self) -> tuple[int, Request] | None:
-        if self._stopped or self.is_hopeless or time.monotonic() > self._until:
-            return None
-        return next(self._left, None)
-
-    def record(self, index: int, answer: Answer) -> None:
-        self.answers[index] = answer
-        unsent = isinstance(answer, Lost) and not answer.sent
-        self._stopped = self._stopped or (isinstance(answer, Reply) and answer.status in self._fatal)
-        self._unsent_in_a_row = self._unsent_in_a_row + 1 if unsent else 0
 
 
 class _Connection:
@@ -87,7 +58,7 @@ class _Connection:
         self._streams = asyncio.Semaphore(lane.streams)
         self._alone = asyncio.Lock()
 
-    async def work(self, call: _Call) -> None:
+    async def work(self, call: Call) -> None:
         async with self._alone:
             while not self.proven:
                 if not await self._one(call):
@@ -95,11 +66,11 @@ class _Connection:
         many = min(self.lane.streams, -(-call.size // self.lane.connections))
         await asyncio.gather(*(self._until_empty(call) for _ in range(many)))
 
-    async def _until_empty(self, call: _Call) -> None:
+    async def _until_empty(self, call: Call) -> None:
         while await self._one(call):
             pass
 
-    async def _one(self, call: _Call) -> bool:
+    async def _one(self, call: Call) -> bool:
         async with self._streams:
             item = call.next()
             if item is None:

@@ -12,13 +12,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import uvloop
+from django.conf import settings
 
 from apps.core.egress import AddressRefused
 from apps.providers import proxies
 from apps.providers.connections import OpenLane
 from apps.providers.exchanges import Answer, Lane, Lost, Request
+from apps.providers.http2.lane import FastLane
 
 #: Lanes kept open per process. Beyond it the one not used for longest is closed.
 MAX_LANES = 200
@@ -58,7 +61,7 @@ class Postman:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self._lanes: OrderedDict[Lane, OpenLane] = OrderedDict()
+        self._lanes: OrderedDict[Lane, OpenLane | FastLane] = OrderedDict()
         self._loop = uvloop.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="postman", daemon=True).start()
 
@@ -71,9 +74,9 @@ class Postman:
         await self._close_lanes(MAX_LANES)
         return [next(answers) if requests else [] for _, requests in batches]
 
-    def _lane(self, lane: Lane) -> OpenLane:
+    def _lane(self, lane: Lane) -> OpenLane | FastLane:
         if lane not in self._lanes:
-            self._lanes[lane] = OpenLane(lane)
+            self._lanes[lane] = FastLane(lane) if _speaks_http2(lane) else OpenLane(lane)
         self._lanes.move_to_end(lane)
         return self._lanes[lane]
 
@@ -85,6 +88,12 @@ class Postman:
         idle = [lane for lane, opened in self._lanes.items() if not opened.calls]
         for lane in idle[: max(0, len(self._lanes) - keep)]:
             await self._lanes.pop(lane).close()
+
+
+def _speaks_http2(lane: Lane) -> bool:
+    """Whether it surely does, over TLS, and no proxy is on the way that only the library knows (SOCKS)."""
+    known = not lane.address and not lane.negotiates and lane.origin.startswith("https://")
+    return known and (bool(lane.proxy) or urlsplit(settings.EGRESS_PROXY).scheme in {"", "http", "https"})
 
 
 _lock = threading.Lock()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from django.test import override_settings
 
 from apps.providers.counterparts.authority import Authority
 from apps.providers.http import close_connections
+from tests.providers.tunnels import Tunnel
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +26,13 @@ def trusted(authority: Authority) -> Iterator[Authority]:
     with override_settings(EGRESS_CA=str(authority.ca_file)):
         yield authority
         close_connections()
+
+
+@pytest.fixture
+def tunnel() -> Iterator[Tunnel]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    tunnel = Tunnel(listener)
+    threading.Thread(target=tunnel.serve, daemon=True).start()
+    yield tunnel
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()

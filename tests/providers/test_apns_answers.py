@@ -112,3 +112,18 @@ def test_what_says_nothing_is_judged_by_what_it_is(answer: Answer, result: Resul
 def test_a_push_whose_turn_never_came_says_nothing_about_the_network() -> None:
     assert _said(Lost(False, "not_begun")).scope is Scope.CREDENTIAL
     assert _said(Lost(False, "unreachable")).scope is Scope.PROVIDER
+
+
+@pytest.mark.parametrize(
+    ("lost", "result", "scope"),
+    [
+        (Lost(False, "BadCertificate"), Result.REJECTED, Scope.CREDENTIAL),
+        (Lost(False, "ExpiredProviderToken"), Result.UNAVAILABLE, Scope.CREDENTIAL),
+        (Lost(False, "Shutdown"), Result.UNAVAILABLE, Scope.PROVIDER),
+        (Lost(False, "Unregistered"), Result.UNAVAILABLE, Scope.PROVIDER),
+        (Lost(True, "BadCertificate"), Result.UNKNOWN, Scope.PROVIDER),
+    ],
+)
+def test_words_of_a_goodbye_against_the_key_count_against_the_key(lost: Lost, result: Result, scope: Scope) -> None:
+    outcome = _said(lost)
+    assert (outcome.result, outcome.scope, outcome.reason) == (result, scope, lost.reason)

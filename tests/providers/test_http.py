@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from django.test import override_settings
 
-from apps.providers.connections import HOPELESS_AFTER
+from apps.providers.calls import HOPELESS_AFTER
 from apps.providers.counterparts.authority import Authority
 from apps.providers.counterparts.faults import Cut, Fault, GoAway, Refuse, Reset, Say, Stall
 from apps.providers.counterparts.server import Incoming, Outgoing, Server
@@ -128,7 +128,7 @@ def test_a_refused_connection_is_not_tried_for_every_request() -> None:
         origin = f"https://127.0.0.1:{free.getsockname()[1]}"
     answers = exchange(Lane("key", origin, streams=1), [Request(f"{origin}/", {})] * 10)
     assert [answer.reason for answer in answers if isinstance(answer, Lost) and not answer.sent] == [
-        *["ConnectError"] * HOPELESS_AFTER,
+        *["connect_refused"] * HOPELESS_AFTER,
         *["unreachable"] * (10 - HOPELESS_AFTER),
     ]
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
 
 import pytest
 from django.test import override_settings
@@ -24,51 +21,7 @@ from apps.providers.http import close_connections, exchange_on
 from apps.providers.webpush.provider import WebPushProvider
 from tests.providers.factories import make_push
 from tests.providers.test_webpush_provider import Browser, _credential
-
-
-@dataclass
-class Tunnel:
-    """A proxy that knows CONNECT. asked: the heads of what it was asked."""
-
-    listener: socket.socket
-    asked: list[str] = field(default_factory=list)
-
-    @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-
-    def serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _address = self.listener.accept()
-                threading.Thread(target=self._open, args=(client,), daemon=True).start()
-
-    def _open(self, client: socket.socket) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += client.recv(4_096)
-        self.asked.append(head.decode())
-        host, _, port = head.split()[1].decode().rpartition(":")
-        server = socket.create_connection((host, int(port)))
-        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        threading.Thread(target=_pass_on, args=(server, client), daemon=True).start()
-        _pass_on(client, server)
-
-
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError), source, target:
-        while data := source.recv(65_536):
-            target.sendall(data)
-
-
-@pytest.fixture
-def tunnel() -> Iterator[Tunnel]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    tunnel = Tunnel(listener)
-    threading.Thread(target=tunnel.serve, daemon=True).start()
-    yield tunnel
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
+from tests.providers.tunnels import Tunnel
 
 
 @pytest.fixture

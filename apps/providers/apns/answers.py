@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from apps.providers.answers import json_object, outcome_of_lost, retry_after
 from apps.providers.base import Outcome, Result, Scope
-from apps.providers.exchanges import Answer, Reply
+from apps.providers.exchanges import Answer, Lost, Reply
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ _WORDS: dict[str, tuple[Result, Scope]] = {
 def outcome_of(push_id: str, answer: Answer, *, written_at: datetime) -> Outcome:
     """written_at: when the request was written, which stands for a timestamp that Apple does not give."""
     if not isinstance(answer, Reply):
-        return outcome_of_lost(push_id, answer)
+        return _outcome_of_goodbye(push_id, answer) or outcome_of_lost(push_id, answer)
     if answer.status == 200:
         return Outcome(push_id, Result.ACCEPTED, provider_message_id=answer.headers.get("apns-id", ""))
     body = json_object(answer.body)
@@ -73,6 +73,12 @@ def outcome_of(push_id: str, answer: Answer, *, written_at: datetime) -> Outcome
         wait = max(wait or 0.0, _AFTER_TOO_MANY_TOKENS)
     gone_at = _moment(body.get("timestamp"), written_at) if result is Result.UNREGISTERED else None
     return Outcome(push_id, result, scope, reason, wait, gone_at)
+
+
+def _outcome_of_goodbye(push_id: str, lost: Lost) -> Outcome | None:
+    """Where Apple ended the connection before it looked at the push, with a word against the key."""
+    result, scope = _WORDS.get(lost.reason, _LATER)
+    return Outcome(push_id, result, scope, lost.reason) if scope is Scope.CREDENTIAL and not lost.sent else None
 
 
 def _by_status(status: int, reason: str) -> tuple[Result, Scope]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
-from uuid import UUID
 
 import orjson
 
@@ -25,7 +24,7 @@ def request_for(push: Push, endpoint: Endpoint, *, origin: str, topic: str, jwt:
     """topic: the bundle id. Raises ValueError when APNs would not take the payload."""
     name = push_type_of(push, endpoint)
     kind = KINDS[name]
-    body = orjson.dumps(payload_of(push, name, now))
+    body, id = orjson.dumps(payload_of(push, name, now)), push.id
     if len(body) > kind.most:
         raise ValueError("PayloadTooLarge")
     return Request(
@@ -37,7 +36,7 @@ def request_for(push: Push, endpoint: Endpoint, *, origin: str, topic: str, jwt:
             "apns-priority": _priority(push, kind),
             "apns-expiration": str(_expiration(push, now)),
             "apns-collapse-id": collapse_id_of(push),
-            "apns-id": str(UUID(push.id)),
+            "apns-id": f"{id[:8]}-{id[8:12]}-{id[12:16]}-{id[16:20]}-{id[20:]}",
         },
         body,
     )
