@@ -156,3 +156,31 @@ def test_the_neighbours_event_of_a_person_of_the_same_name_is_not_ours(
     bought(other_application, "order-1")
     assert tick() == 0
     assert counts(message).converted == 0
+
+
+@pytest.mark.parametrize("late", [timedelta(hours=23), timedelta(hours=30), timedelta(days=29)])
+def test_an_event_counts_by_its_own_time_however_late_it_is_told(
+    application: Application, send: Callable[..., Message], late: timedelta
+) -> None:
+    message = send()
+    reported(message, Kind.OPENED)
+    happened = clock.now()
+    assert tick() == 0
+    with time_machine.travel(happened + late, tick=False):
+        bought(application, "order-1", occurred_at=happened.isoformat())
+        bought(application, "order-2", occurred_at=(happened + timedelta(hours=1)).isoformat())
+    assert tick(late + LAG * 2) == 1
+    assert tick(late + LAG * 4) == 0
+    assert (counts(message).converted, when(message)) == (1, happened)
+
+
+def test_what_came_while_no_worker_ran_for_days_is_looked_at(
+    application: Application, send: Callable[..., Message]
+) -> None:
+    message = send()
+    reported(message, Kind.OPENED)
+    assert tick() == 0
+    with time_machine.travel(clock.now() + timedelta(minutes=2), tick=False):
+        bought(application, "order-1")
+    assert tick(timedelta(days=4)) == 1
+    assert counts(message).converted == 1

@@ -3,7 +3,7 @@
 The rule: an event converts when a message asked for events of its name, and the person received that message within the
 message's window before the event. Of several such messages it is owed to the one opened (or clicked) last; when none
 was opened, to the one received last. The first event owed to a delivery counts, others change nothing, and no event
-counts for two deliveries. Events told more than a day after they happened are not looked at.
+counts for two deliveries. It is the event's own time that counts, however late it was told.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from apps.audience.events import OLDEST
 from apps.core import clock
 from apps.messaging.models import ConversionCursor
 from apps.messaging.receipts.following import WINDOW_MOST
@@ -28,9 +29,10 @@ log = logging.getLogger(__name__)
 
 #: An event is seen only after the transaction that told it; nobody takes longer than this to commit one.
 LAG = timedelta(minutes=1)
+#: An event that is told later than this is found by the index on late ones.
 _LATE = timedelta(days=1)
-#: A message may go out for a month before its window begins.
-_WATCHED = timedelta(seconds=WINDOW_MOST) + timedelta(days=31)
+#: A message may go out for a month before its window begins, and what happened in it may be told late.
+_WATCHED = timedelta(seconds=WINDOW_MOST) + timedelta(days=31) + OLDEST
 _EVENTS = 20_000
 
 _APPLICATIONS = """
@@ -38,24 +40,31 @@ SELECT DISTINCT tenant_id, application_id FROM messaging_message
 WHERE follow_up ? 'conversion' AND created_at > %s ORDER BY tenant_id, application_id
 """
 
-_BOUND = """
-SELECT received_at FROM audience_event WHERE tenant_id = %(tenant)s AND application_id = %(application)s
-    AND name = ANY(%(names)s) AND occurred_at > %(oldest)s AND received_at > %(since)s AND received_at <= %(until)s
-ORDER BY received_at OFFSET %(events)s LIMIT 1
+# Both halves read an index: the first the newest of a name, the second the few that were told late (event_told_late).
+_TOLD = """
+    SELECT subscriber_id, event_id, name, occurred_at, received_at, properties FROM audience_event
+    WHERE tenant_id = %(tenant)s AND application_id = %(application)s AND name = ANY(%(names)s)
+        AND occurred_at > %(oldest)s AND received_at > %(since)s AND received_at <= %(until)s
+    UNION ALL
+    SELECT subscriber_id, event_id, name, occurred_at, received_at, properties FROM audience_event
+    WHERE tenant_id = %(tenant)s AND application_id = %(application)s AND name = ANY(%(names)s)
+        AND occurred_at <= %(oldest)s AND occurred_at > %(watched)s
+        AND received_at - occurred_at >= interval '24 hours'
+        AND received_at > %(since)s AND received_at <= %(until)s
 """
 
-_OWED = """
+_BOUND = f"""
+SELECT received_at FROM ({_TOLD}) AS told ORDER BY received_at OFFSET %(events)s LIMIT 1
+"""  # noqa: S608  # our own text
+
+_OWED = f"""
 WITH asking AS (
     SELECT id, follow_up -> 'conversion' ->> 'event' AS name, follow_up -> 'conversion' ->> 'amount' AS amount,
         coalesce(follow_up -> 'conversion' ->> 'currency', '') AS currency,
         make_interval(secs => (follow_up -> 'conversion' ->> 'window')::int) AS window
     FROM messaging_message WHERE tenant_id = %(tenant)s AND application_id = %(application)s
         AND follow_up ? 'conversion' AND created_at > %(watched)s
-), happened AS (
-    SELECT subscriber_id, event_id, name, occurred_at, properties FROM audience_event
-    WHERE tenant_id = %(tenant)s AND application_id = %(application)s AND name = ANY(%(names)s)
-        AND occurred_at > %(oldest)s AND received_at > %(since)s AND received_at <= %(until)s
-), owed AS (
+), happened AS ({_TOLD}), owed AS (
     SELECT DISTINCT ON (happened.event_id) happened.event_id, happened.occurred_at, receipt.delivery_id,
         happened.properties -> asking.amount AS amount, asking.currency
     FROM happened
@@ -65,29 +74,27 @@ WITH asking AS (
         AND receipt.at > happened.occurred_at - asking.window
     ORDER BY happened.event_id, receipt.kind = 'received', receipt.at DESC, receipt.delivery_id DESC
 )
-SELECT event_id, occurred_at, delivery_id, amount #>> '{}', currency FROM owed ORDER BY occurred_at, event_id
-"""
+SELECT event_id, occurred_at, delivery_id, amount #>> '{{}}', currency FROM owed ORDER BY occurred_at, event_id
+"""  # noqa: S608  # our own text
 
 # Of people held out of an experiment: what they do within the window of the message they would have got. No other
 # message takes it from them, so a campaign is never made to look better than it is.
-_HELD_OUT = """
+_HELD_OUT = f"""
 WITH asking AS (
     SELECT id, follow_up -> 'conversion' ->> 'event' AS name, follow_up -> 'conversion' ->> 'amount' AS amount,
         coalesce(follow_up -> 'conversion' ->> 'currency', '') AS currency,
         make_interval(secs => (follow_up -> 'conversion' ->> 'window')::int) AS window
     FROM messaging_message WHERE tenant_id = %(tenant)s AND application_id = %(application)s
         AND follow_up ? 'conversion' AND variants ? 'holdout' AND created_at > %(watched)s
-)
+), happened AS ({_TOLD})
 SELECT event.occurred_at, delivery.id, event.properties ->> asking.amount, asking.currency
-FROM asking JOIN audience_event event ON event.tenant_id = %(tenant)s AND event.application_id = %(application)s
-    AND event.name = asking.name AND event.occurred_at > %(oldest)s
-    AND event.received_at > %(since)s AND event.received_at <= %(until)s
+FROM asking JOIN happened event ON event.name = asking.name
 JOIN messaging_delivery delivery ON delivery.tenant_id = %(tenant)s AND delivery.message_id = asking.id
     AND delivery.subscriber_id = event.subscriber_id AND delivery.reason = 'holdout'
 JOIN messaging_chunk chunk ON chunk.id = delivery.chunk_id
     AND chunk.due_at <= event.occurred_at AND chunk.due_at > event.occurred_at - asking.window
 ORDER BY event.occurred_at, delivery.id
-"""
+"""  # noqa: S608  # our own text
 
 _NAMES = """
 SELECT DISTINCT follow_up -> 'conversion' ->> 'event' FROM messaging_message
@@ -119,7 +126,7 @@ def _attribute(tenant_id: int, application_id: int) -> int:
             return 0
         asked = {
             "tenant": tenant_id, "application": application_id, "since": held.read_until, "until": until,
-            "oldest": until - _LATE - LAG, "watched": now - _WATCHED, "events": _EVENTS,
+            "oldest": held.read_until - _LATE, "watched": now - _WATCHED, "events": _EVENTS,
         }  # fmt: skip
         receipts, until = _owed(asked)
         recorded = _record(tenant_id, receipts)
