@@ -58,6 +58,7 @@ ACROSS_TENANTS = {
     "apps/messaging/sending/withdrawing.py": 1,
     "apps/operations/admin/base.py": 1,
     "apps/operations/management/commands/check_billing.py": 1,
+    "apps/operations/management/commands/check_ledger.py": 1,
     "apps/providers/expiring.py": 1,
     "apps/tenants/queries.py": 5,
     "apps/tenants/services/invitations.py": 1,

@@ -54,6 +54,7 @@ def test_everything_of_the_person_and_nothing_of_others(
     assert [device["address"] for device in body["devices"]] == ["token-of-ada"]
     assert {refusal["category"] for refusal in body["opt_outs"]} == {None, "news"}
     assert {event["name"] for event in [*body["events"], *rest["data"]]} == {"ada did 0", "ada did 1", "ada did 2"}
+    assert body["journeys"] == []
     assert b"bob" not in told.content
     problem(other_api.post(f"{_URL}/disclosure"), 404, "not_found")
     with tenant_scope(tenant):

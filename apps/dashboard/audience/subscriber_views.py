@@ -21,6 +21,7 @@ from apps.audience.services.disclosure import disclose_subscriber
 from apps.audience.services.preferences import preferences_of
 from apps.audience.services.subscribers import erase_subscriber, upsert_subscriber
 from apps.audience.values import timezones
+from apps.campaigns.disclosure import ways_of
 from apps.core.downloads import CSV, NDJSON, download
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
@@ -135,7 +136,7 @@ def disclose(request: DashboardRequest, public_id: str) -> HttpResponse:
     person = _people_of(request).access(public_id)
     told = disclose_subscriber(tenant=request.tenant, person=person, actor=request.user.public_id)
     return JsonResponse(
-        told.to_json() | held_about(person),
+        told.to_json() | held_about(person) | ways_of(person),
         json_dumps_params={"ensure_ascii": False, "indent": 2},
         headers={"Content-Disposition": f'attachment; filename="{person.public_id}.json"'},
     )

@@ -10,6 +10,7 @@ import time_machine
 
 from apps.audience.models import Subscriber, WatchedEvent
 from apps.audience.services.subscribers import erase_subscriber, upsert_subscriber
+from apps.campaigns.disclosure import ways_of
 from apps.campaigns.errors import JourneyEntryRefused, JourneyWrongState
 from apps.campaigns.journeys.models import Journey, JourneyEntry, JourneyVersion, JourneyVisit
 from apps.campaigns.journeys.services import (
@@ -346,6 +347,25 @@ def test_erasing_somebody_ends_their_journey(world: World, clock: Any) -> None:
     assert (world.entries(), world.sent()) == ([], [])
     with tenant_scope(world.tenant):
         assert WatchedEvent.objects.of(world.tenant).count() == 0
+
+
+def test_a_person_gets_their_ways_and_the_erased_leave_none(world: World, clock: Any) -> None:
+    journey = world.publish(a_journey(a_wait(60), a_send()))
+    for name in ("ann", "bob"):
+        world.does(name, "start")
+    world.tick()
+    clock.shift(MINUTE)
+    world.tick()
+    with tenant_scope(world.tenant):
+        ann, bob = Subscriber.objects.of(world.tenant).order_by("external_id")
+        [way] = ways_of(ann)["journeys"]
+        erase_subscriber(tenant=world.tenant, subscriber=ann, actor="test")
+        left = [JourneyEntry.objects.of(world.tenant).count(), JourneyVisit.objects.of(world.tenant).count()]
+        [of_bob] = ways_of(bob)["journeys"]
+    assert (way["journey_id"], way["journey"], way["state"]) == (journey.public_id, "Cart", "done")
+    assert [(step["step"], step["result"]) for step in way["path"]] == [("w", "done"), ("s", "sent")]
+    assert left == [1, 2]
+    assert [step["step"] for step in of_bob["path"]] == ["w", "s"]
 
 
 def test_by_hand_the_reentry_rule_holds(world: World) -> None:
