@@ -29,7 +29,7 @@ from apps.messaging.sending.frequency import hold_frequency
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 
 #: Chunks per transaction.
-CHUNKS = 10
+CHUNKS = 5
 
 # The tenant whose runs were planned longest ago, then the run that is least far.
 _CLAIM = """

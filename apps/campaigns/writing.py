@@ -17,7 +17,7 @@ from apps.messaging.models import Message
 from apps.messaging.sending.strategies import first_routes
 
 #: Subscribers per chunk.
-CHUNK = 1_000
+CHUNK = 2_000
 
 
 @dataclass(frozen=True, slots=True)

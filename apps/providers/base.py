@@ -174,6 +174,8 @@ class Needs:
     installation). platforms: of the devices it reaches. unsubscribes: its pushes carry `unsubscribe_url`. withdraws: it
     has a method `withdraw(names) -> int`, which takes back what the network has not delivered yet; names: the
     `provider_message_id` of its outcomes. publishes: its pushes are publications of the application, under its rate.
+    at_once: deliveries handed over together; a worker's death leaves that many unknown, so a network that answers
+    slowly gets fewer.
     """
 
     fields: tuple[CredentialField, ...] = ()
@@ -182,6 +184,7 @@ class Needs:
     unsubscribes: bool = False
     withdraws: bool = False
     publishes: bool = False
+    at_once: int = 500
 
 
 @dataclass(frozen=True, slots=True)

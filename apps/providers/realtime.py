@@ -22,7 +22,8 @@ NOT_CONNECTED, NO_BROKER = "not_connected", "broker_unavailable"
 
 
 class RealtimeProvider:
-    needs = Needs(publishes=True)
+    #: Our own plane answers within milliseconds.
+    needs = Needs(publishes=True, at_once=1_000)
 
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
