@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import connection
 
+from apps.messaging.telling import tell_end
 from apps.tenants.scope import CrossTenantRole, all_tenants
 
 #: Chunks looked for per tick: enough to wake every worker of a small installation.
@@ -16,6 +17,7 @@ WHERE message.ended_at IS NULL AND (message.is_planned OR message.state = 'cance
       SELECT FROM messaging_chunk chunk
       WHERE chunk.tenant_id = message.tenant_id AND chunk.message_id = message.id AND NOT chunk.is_done
   )
+RETURNING tenant_id, id, origin
 """
 
 # Of what is to come only a few are read: by their time, which the index knows.
@@ -34,11 +36,13 @@ SELECT count(*) FROM (
 
 
 def end_messages() -> int:
-    """Ends every message whose deliveries all have their outcome. Answers how many."""
+    """Ends every message whose deliveries all have their outcome, and tells who looks. Answers how many."""
     with all_tenants(CrossTenantRole.DISPATCH), connection.cursor() as cursor:
         cursor.execute(_END)
-        ended: int = cursor.rowcount
-    return ended
+        ended = cursor.fetchall()
+    for row in ended:
+        tell_end(*row)
+    return len(ended)
 
 
 def idle_chunks() -> int:

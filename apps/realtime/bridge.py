@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from django.db import close_old_connections, connections
 
+from apps.realtime.platform import find_platform
 from apps.tenants import queries
 from apps.tenants.queries import ApplicationRecord, KeyRecord
 
@@ -25,10 +26,11 @@ class Bridge:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="registry")
 
     async def application_by_key(self, key: str) -> ApplicationRecord | None:
-        return await self._run(partial(queries.find_application, key=key))
+        return find_platform(key=key) or await self._run(partial(queries.find_application, key=key))
 
     async def application_by_id(self, application_id: str) -> ApplicationRecord | None:
-        return await self._run(partial(queries.find_application, application_id=application_id))
+        own = find_platform(application_id=application_id)
+        return own or await self._run(partial(queries.find_application, application_id=application_id))
 
     async def api_key(self, token: str) -> KeyRecord | None:
         return await self._run(partial(queries.find_bearer, token))

@@ -89,7 +89,8 @@ class Upkeep:
             if not counters.is_empty:
                 metrics.add(counters)
                 record = application.record
-                engine.usage.note(record.tenant_id, record.application_id, counters)
+                if record.is_billed:
+                    engine.usage.note(record.tenant_id, record.application_id, counters)
                 counters.start_again()
         await engine.usage.flush()
 

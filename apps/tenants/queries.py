@@ -33,7 +33,7 @@ class ApplicationRecord:
     """credentials: live keys -> secrets in clear. They stay in memory and are never logged or put into Valkey.
 
     webhook_events: names of the channel events that the data plane notes for the application's webhooks.
-    suspended: the tenant may not publish.
+    suspended: the tenant may not publish. is_billed: False of the installation's own.
     """
 
     tenant_id: int
@@ -46,6 +46,7 @@ class ApplicationRecord:
     credentials: Mapping[str, str]
     webhook_events: frozenset[str] = frozenset()
     suspended: bool = False
+    is_billed: bool = True
 
     def __repr__(self) -> str:
         return f"ApplicationRecord({self.application_id}, tenant_id={self.tenant_id}, keys={list(self.credentials)})"

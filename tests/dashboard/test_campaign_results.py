@@ -112,7 +112,7 @@ def test_it_asks_again_while_something_moves(marketer: Client, application: Appl
     campaign = planned(application)
     html = marketer.get(f"/campaigns/{campaign.public_id}/results").content.decode()
     assert f'hx-get="/campaigns/{campaign.public_id}/results/part' in html
-    assert "3 still wait." in html
+    assert count_shown(html, "waiting") == "3"
     part = marketer.get(f"/campaigns/{campaign.public_id}/results/part").content.decode()
     assert part.strip().startswith('<div id="results"')
 

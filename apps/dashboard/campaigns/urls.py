@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.dashboard.campaigns import actions, approvals, deliveries, timing, views
+from apps.dashboard.campaigns import actions, approvals, deliveries, live, timing, views
 from apps.dashboard.campaigns.results import views as results
 
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("campaigns/<str:public_id>/deliveries", deliveries.campaign_deliveries, name="campaign-deliveries"),
     path("campaigns/<str:public_id>/results", results.campaign_results, name="campaign-results"),
     path("campaigns/<str:public_id>/results/part", results.campaign_results_part, name="campaign-results-part"),
+    path("campaigns/<str:public_id>/live", live.campaign_live, name="campaign-live"),
     path("campaigns/<str:public_id>/results.csv", results.campaign_results_csv, name="campaign-results-csv"),
     path("campaigns/<str:public_id>/recipients.csv", results.campaign_recipients_csv, name="campaign-recipients-csv"),
     path("campaigns/<str:public_id>/winner", results.campaign_winner, name="campaign-winner"),

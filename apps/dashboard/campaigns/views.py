@@ -21,6 +21,7 @@ from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.campaigns.after_forms import AfterForm, after_initial, as_fields
 from apps.dashboard.campaigns.departures import departures_of
 from apps.dashboard.campaigns.forms import CampaignForm, ScheduleForm
+from apps.dashboard.campaigns.live import live_context
 from apps.dashboard.campaigns.price import price_shown
 from apps.dashboard.campaigns.timing_forms import TimingForm
 from apps.dashboard.campaigns.timing_words import words_of
@@ -185,7 +186,7 @@ def campaign(request: DashboardRequest, public_id: str) -> HttpResponse:
     shown = campaigns_of(request).access(public_id)
     if shown.status == Status.DRAFT:
         return review(request, shown, ScheduleForm(None, request.tenant.timezone))
-    return render(request, "dashboard/campaigns/campaign.html", progress_of(shown))
+    return render(request, "dashboard/campaigns/campaign.html", progress_of(shown) | live_context(request, shown))
 
 
 def review(
@@ -226,6 +227,7 @@ def progress_of(shown: Campaign) -> dict[str, object]:
     has_ended = message is not None and message.ended_at is not None
     return {
         "campaign": shown,
+        "message": message,
         "counts": counts,
         "waiting": counts.planned - counts.settled,
         "is_moving": shown.status in {Status.SCHEDULED, Status.SENDING} or (message is not None and not has_ended),

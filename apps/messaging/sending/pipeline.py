@@ -15,9 +15,7 @@ from time import monotonic
 
 from django.conf import settings
 
-from apps.billing.meters import CAMPAIGN_SENDS, PUSH_ACCEPTED
-from apps.billing.records import UsageRecordIn
-from apps.billing.services import record_usage, release
+from apps.billing.services import release
 from apps.core import clock
 from apps.messaging.content.rendering import CompiledContent, compile_content
 from apps.messaging.content.variants import UNDECIDED_WAIT, content_of_variant, routes_of_variant
@@ -29,6 +27,7 @@ from apps.messaging.ledger.steps import Claim, LeaseLost
 from apps.messaging.ledger.tallies import Tally
 from apps.messaging.models import Delivery, Message
 from apps.messaging.queries import people_with_receipts
+from apps.messaging.sending.charging import charge
 from apps.messaging.sending.fusing import blow_if_needed, note_slice
 from apps.messaging.sending.gates import permit_for
 from apps.messaging.sending.places import holder_of, reserve_slice
@@ -38,6 +37,7 @@ from apps.messaging.sending.slices import Slice, Verdict, judge, read_slice, ren
 from apps.messaging.sending.strategies import Strategy, next_route, plan_for
 from apps.messaging.sending.withdrawing import keep_names
 from apps.messaging.services.inbox import put_copies, tell
+from apps.messaging.telling import tell_counts
 from apps.providers.base import Outcome, Result
 from apps.tenants.scope import tenant_scope
 
@@ -104,6 +104,7 @@ class _Chunk:
                     keep_names(
                         message=self.message, route=made.route, called=called, expires_at=made.expires_at
                     )  # fmt: skip
+            tell_counts(self.message)
             if went_wrong:
                 blow_if_needed(self.message)
             made = self._next_slice(until)
@@ -227,7 +228,7 @@ class _Chunk:
             ledger.move_to_later(self.claim, verdict.later, seconds=verdict.wait)
         self._try_next_route(made, verdict, tally)
         tally.write()
-        self._charge(made, verdict, called)
+        charge(self.message, made, verdict, called)
         return note_slice(self.message, verdict, called)
 
     def _count(self, tally: Tally, kind: str, made: Slice, ids: Iterable[int], route: str, reason: str = "") -> None:
@@ -251,29 +252,3 @@ class _Chunk:
         again = set(people)
         languages = made.languages_of(delivery.id for delivery in made.ready if delivery.subscriber in again)
         tally.add("planned", languages, route=route, variant=self.claim.variant, at=due_at)
-
-    def _charge(self, made: Slice, verdict: Verdict, called: Called) -> None:
-        """Usage records of a slice, all of one route, named by a delivery of it.
-
-        Sends by the first accepted one: a delivery is accepted once in its life, and `reconciling.py` reads the message
-        out of the name. Pushes by the attempt on the first one: each attempt is recorded once, under the chunk's fence.
-        """
-        accepted = [id for (state, _), ids in verdict.final.items() if state is DeliveryState.ACCEPTED for id in ids]
-        records = []
-        if accepted:
-            key = f"deliveries:{self.message.pk}:{min(accepted)}"
-            records.append(self._usage(CAMPAIGN_SENDS, key, len(accepted), made.route))
-        pushes = sum(answer.outcome.result is Result.ACCEPTED for answer in called.answers)
-        if pushes:
-            first = min(made.ready)
-            key = f"pushes:{self.message.pk}:{first.id}:{first.attempts}"
-            records.append(self._usage(PUSH_ACCEPTED, key, pushes, made.route))
-        if records:
-            record_usage(records, tenant=self.message.tenant)
-
-    def _usage(self, meter: str, key: str, quantity: int, route: str) -> UsageRecordIn:
-        dimensions = {"campaign": self.message.origin, "provider": route}
-        return UsageRecordIn(
-            meter, key, quantity, clock.now(), self.message.application_id,
-            {name: value for name, value in dimensions.items() if value},
-        )  # fmt: skip

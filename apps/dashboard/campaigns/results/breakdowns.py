@@ -20,8 +20,8 @@ from apps.messaging.ledger.states import Counts
 
 #: In the order of the colours.
 _LINES = ("accepted", "opened", "clicked", "converted")
-#: What parts are compared by: the furthest step that anybody has reached.
-_TELLING = ("converted", "clicked", "opened", "received", "accepted", "attempted")
+#: What parts are compared by: the first of these that has happened.
+_TELLING = ("opened", "received", "accepted", "attempted")
 #: Of the rows of hours, the newest; the file has all.
 _HOURS_SHOWN = 72
 
@@ -80,13 +80,13 @@ def _row(name: str, counts: Counts) -> PartRow:
 
 
 def _compared(rows: list[PartRow], step: str, title: str, note: str) -> SafeString | None:
-    if not rows:
-        return None
     drawn = [
-        Row(row.name, rate or 0.0, f"{percent(rate)} · {intcomma(getattr(row.counts, step))}")
+        Row(row.name, rate, f"{percent(rate)} · {intcomma(getattr(row.counts, step))}")
         for row in rows
-        for rate in [rate_of(row.counts, step)]
+        if (rate := rate_of(row.counts, step)) is not None
     ]
+    if not drawn:
+        return None
     return row_chart(
         drawn, title=f"{title}, {note}", description=", ".join(f"{one.label}: {one.text}" for one in drawn)
     )

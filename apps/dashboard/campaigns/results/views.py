@@ -15,6 +15,7 @@ from apps.campaigns.services import choose_winner
 from apps.core.downloads import CSV, download
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
+from apps.dashboard.campaigns.live import live_context
 from apps.dashboard.campaigns.results.breakdowns import breakdown_of, course_of
 from apps.dashboard.campaigns.results.experiment import shown_experiment
 from apps.dashboard.campaigns.results.files import breakdown_csv
@@ -33,7 +34,8 @@ _RUNS_OFFERED = 50
 @require_safe
 def campaign_results(request: DashboardRequest, public_id: str) -> HttpResponse:
     shown = campaigns_of(request).access(public_id)
-    return render(request, "dashboard/campaigns/results.html", _context(request, shown))
+    context = _context(request, shown) | live_context(request, shown)
+    return render(request, "dashboard/campaigns/results.html", context)
 
 
 @page("campaigns.read")
