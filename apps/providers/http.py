@@ -56,12 +56,18 @@ def _by_its_proxy(lane: Lane) -> Lane | None:
         return None
 
 
+def reopen(lanes: Sequence[Lane]) -> None:
+    """From now on these lanes have fresh connections; the present ones end with the requests that are on them."""
+    _postman().retire([lane for lane in map(_by_its_proxy, lanes) if lane is not None])
+
+
 class Postman:
     """An event loop in a thread of its own, and the lanes it keeps open."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self._lanes: OrderedDict[Lane, OpenLane | FastLane] = OrderedDict()
+        self._retired: list[OpenLane | FastLane] = []
         self._loop = uvloop.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="postman", daemon=True).start()
 
@@ -72,6 +78,7 @@ class Postman:
         calls = [self._lane(lane).exchange(requests, deadline) for lane, requests in batches if requests]
         answers = iter(await asyncio.gather(*calls))
         await self._close_lanes(MAX_LANES)
+        await self._close_retired()
         return [next(answers) if requests else [] for _, requests in batches]
 
     def _lane(self, lane: Lane) -> OpenLane | FastLane:
@@ -83,6 +90,19 @@ class Postman:
     def close(self) -> None:
         """Closes every connection. What is under way is lost, so call it when nothing is."""
         asyncio.run_coroutine_threadsafe(self._close_lanes(0), self._loop).result(timeout=10)
+
+    def retire(self, lanes: Sequence[Lane]) -> None:
+        asyncio.run_coroutine_threadsafe(self._retire(lanes), self._loop).result(timeout=10)
+
+    async def _retire(self, lanes: Sequence[Lane]) -> None:
+        self._retired += [self._lanes.pop(lane) for lane in lanes if lane in self._lanes]
+        await self._close_retired()
+
+    async def _close_retired(self) -> None:
+        idle = [opened for opened in self._retired if not opened.calls]
+        self._retired = [opened for opened in self._retired if opened.calls]
+        for opened in idle:
+            await opened.close()
 
     async def _close_lanes(self, keep: int) -> None:
         idle = [lane for lane, opened in self._lanes.items() if not opened.calls]

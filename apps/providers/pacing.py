@@ -16,18 +16,27 @@ from apps.core import valkey
 _PERIOD = 10.0
 _RISE = 0.05
 _LOWEST = 0.01
+#: Of the speed, where a ramp begins.
+_FIRST_STEP = 0.1
 
 _TAKE = """
 local now = redis.call('TIME'); now = now[1] + now[2] / 1e6
 local nominal, count, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local state = redis.call('HMGET', KEYS[1], 'due', 'share', 'since')
+local ramp, speed = tonumber(ARGV[6]), 1
+local state = redis.call('HMGET', KEYS[1], 'due', 'share', 'since', 'begun')
 local due, share, since = tonumber(state[1]) or 0, tonumber(state[2]) or 1, tonumber(state[3]) or now
+if ramp > 0 then
+    local begun = tonumber(state[4])
+    if not begun or now - due > ramp then begun = now end
+    speed = math.min(1, math.max(tonumber(ARGV[7]), (now - begun) / ramp))
+    redis.call('HSET', KEYS[1], 'begun', string.format('%.6f', begun))
+end
 local periods = math.floor((now - since) / tonumber(ARGV[4]))
 if periods > 0 then
     share = math.min(1, share + periods * tonumber(ARGV[5]))
     since = since + periods * tonumber(ARGV[4])
 end
-due = math.max(due, now - burst) + count / (nominal * share)
+due = math.max(due, now - burst) + count / (nominal * share * speed)
 redis.call('HSET', KEYS[1], 'due', string.format('%.6f', due), 'share', share, 'since', string.format('%.6f', since))
 redis.call('EXPIRE', KEYS[1], 3600)
 return tostring(math.max(0, due - now))
@@ -46,20 +55,32 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """region, key: whose bucket. per_second: the network's own number. burst: seconds of it that may come at once."""
+    """region, key: whose bucket. per_second: the network's own number. burst: seconds of it that may come at once.
+
+    ramp: seconds in which the speed rises to that number after as long a rest; 0: it is there at once.
+    """
 
     region: str
     key: str
     per_second: float
     burst: float = 1.0
+    ramp: float = 0.0
 
     def take(self, count: int) -> float:
         """Books `count` pushes and answers how many seconds to wait before sending them. 0 when Valkey is away."""
         try:
             script = valkey.connect(self.region).register_script(_TAKE)
-            return float(script(keys=[self._key], args=[self.per_second, count, self.burst, _PERIOD, _RISE]))
+            shape = [self.per_second, count, self.burst, _PERIOD, _RISE, self.ramp, _FIRST_STEP]
+            return float(script(keys=[self._key], args=shape))
         except redis.RedisError:
             return 0.0
+
+    def share(self) -> float:
+        """The part of the nominal speed that is left after complaints; 1 when Valkey is away."""
+        try:
+            return float(valkey.connect(self.region).hget(self._key, "share") or 1.0)
+        except redis.RedisError:
+            return 1.0
 
     def slow_down(self, wait: float) -> None:
         """The network said it was too much: half as fast from now on, and nobody for `wait` seconds."""

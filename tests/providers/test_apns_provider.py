@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
@@ -275,3 +276,19 @@ def test_a_credential_that_nobody_can_be_asked_about_is_not_called_bad(tenant: T
     server.faults = {number: Say(503) for number in range(1, 20)}
     with pytest.raises(NetworkSilent):
         _provider(tenant).check()
+
+
+@pytest.mark.parametrize(("status", "reason"), [(403, "UnrelatedKeyIdInToken"), (503, "Shutdown")])
+def test_a_connection_that_apple_is_done_with_is_not_used_again(
+    provider: ApnsProvider, server: Server, status: int, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.providers.apns.provider.CONNECTIONS", 1)
+    provider.send([make_push(1, Endpoint("a1"))])
+    before = server.connections
+    provider.send([make_push(2, Endpoint("a1"))])
+    assert server.connections == before
+    server.faults = {server.requests + 1: Say(status, json.dumps({"reason": reason}).encode())}
+    [outcome] = provider.send([make_push(3, Endpoint("a1"))])
+    assert (outcome.result, outcome.reason) == (Result.UNAVAILABLE, reason)
+    assert _words(provider.send([make_push(4, Endpoint("a1"))])) == [ACCEPTED]
+    assert server.connections == before + 1

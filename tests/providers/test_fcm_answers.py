@@ -10,7 +10,7 @@ import pytest
 from apps.providers.base import Outcome, Result, Scope
 from apps.providers.counterparts.fcm import error_answer
 from apps.providers.exchanges import Answer, Lost, Reply
-from apps.providers.fcm.answers import AFTER_QUOTA, outcome_of
+from apps.providers.fcm.answers import AFTER_FAULT, AFTER_QUOTA, outcome_of
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -29,6 +29,7 @@ def _error(status: int, code: str = "", violations: list[str] | None = None, **h
     [
         (_error(400, "", ["message.data"]), Result.REJECTED, Scope.MESSAGE, "INVALID_ARGUMENT"),
         (_error(400, "INVALID_ARGUMENT", ["message.token"]), Result.REJECTED, Scope.MESSAGE, "INVALID_ARGUMENT"),
+        (_error(400, "", ["message.android.ttl"]), Result.REJECTED, Scope.MESSAGE, "INVALID_ARGUMENT"),
         (_error(400, "INVALID_ARGUMENT"), Result.REJECTED, Scope.DEVICE, "INVALID_ARGUMENT"),
         (_error(401), Result.UNAVAILABLE, Scope.CREDENTIAL, "UNAUTHENTICATED"),
         (_error(401, "THIRD_PARTY_AUTH_ERROR"), Result.REJECTED, Scope.CREDENTIAL, "THIRD_PARTY_AUTH_ERROR"),
@@ -39,6 +40,7 @@ def _error(status: int, code: str = "", violations: list[str] | None = None, **h
         (_error(404), Result.REJECTED, Scope.CREDENTIAL, "NOT_FOUND"),
         (_error(429, "QUOTA_EXCEEDED"), Result.THROTTLED, Scope.CREDENTIAL, "QUOTA_EXCEEDED"),
         (_error(429), Result.THROTTLED, Scope.CREDENTIAL, "RESOURCE_EXHAUSTED"),
+        (_error(500), Result.UNAVAILABLE, Scope.PROVIDER, "INTERNAL"),
         (_error(500, "INTERNAL"), Result.UNAVAILABLE, Scope.PROVIDER, "INTERNAL"),
         (_error(503, "UNAVAILABLE"), Result.UNAVAILABLE, Scope.PROVIDER, "UNAVAILABLE"),
         (_error(503), Result.UNAVAILABLE, Scope.PROVIDER, "UNAVAILABLE"),
@@ -65,7 +67,13 @@ def test_a_spent_quota_waits_as_long_as_google_says_or_a_minute() -> None:
     assert _said(_error(429, "QUOTA_EXCEEDED", retry_after="17")).retry_after == 17
     assert _said(_error(429, "QUOTA_EXCEEDED")).retry_after == AFTER_QUOTA
     assert _said(_error(503, "UNAVAILABLE", retry_after="3")).retry_after == 3
-    assert _said(_error(503, "UNAVAILABLE")).retry_after is None
+
+
+def test_a_fault_of_googles_waits_as_long_as_it_says_or_a_second() -> None:
+    assert _said(_error(500, "INTERNAL", retry_after="7")).retry_after == 7
+    assert _said(_error(500, "INTERNAL")).retry_after == AFTER_FAULT
+    assert _said(_error(503, "UNAVAILABLE")).retry_after == AFTER_FAULT
+    assert _said(_error(404, "UNREGISTERED")).retry_after is None
 
 
 def test_only_a_dead_device_has_a_moment() -> None:

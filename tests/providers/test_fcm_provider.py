@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.test import override_settings
 
+from apps.core import valkey
 from apps.providers.base import Credential, Endpoint, Notification, Outcome, Result, Scope, Sender
 from apps.providers.counterparts.authority import Authority
 from apps.providers.counterparts.faults import Cut, GoAway, Refuse, Say
-from apps.providers.counterparts.fcm import GoogleService
+from apps.providers.counterparts.fcm import GoogleService, error_answer
 from apps.providers.counterparts.server import Server
 from apps.providers.errors import CredentialInvalid, NetworkSilent
 from apps.providers.fcm.provider import FcmProvider
@@ -152,6 +153,29 @@ def test_a_token_that_google_forgot_is_fetched_anew_once(
     assert (google.tokens_given, len(google.taken)) == (2, 6)
 
 
+def test_a_token_that_is_refused_twice_is_the_credentials_fault(
+    provider: FcmProvider, server: Server, google: GoogleService, clock: time_machine.Traveller
+) -> None:
+    provider.send([make_push(1, Endpoint("t"))])
+    clock.shift(timedelta(minutes=1))
+    refused = Say(error_answer(401).status, error_answer(401).body)
+    server.faults = {server.requests + 1: refused, server.requests + 3: refused}
+    [outcome] = provider.send([make_push(2, Endpoint("t"))])
+    assert _words([outcome]) == [(Result.REJECTED, Scope.CREDENTIAL, "UNAUTHENTICATED")]
+    assert google.tokens_given == 2
+
+
+def test_a_key_that_the_project_lacks_for_apple_holds_back_nobody_else(provider: FcmProvider, server: Server) -> None:
+    refused = error_answer(401, "THIRD_PARTY_AUTH_ERROR")
+    server.faults = {3: Say(refused.status, refused.body)}
+    outcomes = provider.send([make_push(n, Endpoint(f"t{n}")) for n in range(3)])
+    assert sorted(_words(outcomes)) == [
+        ACCEPTED, ACCEPTED, (Result.THROTTLED, Scope.DEVICE, "THIRD_PARTY_AUTH_ERROR"),
+    ]  # fmt: skip
+    assert [one.retry_after for one in outcomes if one.result is Result.THROTTLED] == [3_600.0]
+    assert _words(provider.send([make_push(9, Endpoint("t9"))])) == [ACCEPTED]
+
+
 def test_an_account_that_google_does_not_know_is_the_credentials_fault(tenant: Tenant, server: Server) -> None:
     stranger = _provider(tenant, client_email="other@shop-1234.iam.gserviceaccount.com")
     assert _words(stranger.send([make_push(1, Endpoint("t"))])) == [
@@ -187,6 +211,18 @@ def test_a_spent_quota_makes_the_next_call_wait_its_turn(provider: FcmProvider, 
     assert _words([later]) == [(Result.THROTTLED, Scope.CREDENTIAL, "paced")]
     assert later.retry_after is not None
     assert 20 < later.retry_after <= 31
+
+
+def test_a_quota_that_is_spent_again_waits_twice_as_long(
+    provider: FcmProvider, server: Server, region: str, tenant: Tenant
+) -> None:
+    waits = []
+    for number in (2, 3):
+        server.faults = {number: Say(429, error_answer(429, "QUOTA_EXCEEDED").body)}
+        [outcome] = provider.send([make_push(number, Endpoint("t"))])
+        waits.append(outcome.retry_after)
+        valkey.connect(region).hset(f"push:pace:{{{tenant.pk}:shop-1234}}", "due", 0)
+    assert waits == [60.0, 120.0]
 
 
 def test_faults_in_the_middle_lose_and_repeat_nothing(

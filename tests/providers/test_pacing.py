@@ -57,3 +57,21 @@ def test_without_valkey_nobody_waits(pace: Pace, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(valkey, "connect", away)
     pace.slow_down(100.0)
     assert pace.take(10**9) == 0
+
+
+def test_after_a_rest_the_speed_rises_over_the_ramp(region: str) -> None:
+    pace = Pace(region, "1:shop", 1_000.0, ramp=60.0)
+    client = valkey.connect(region)
+    assert 8.99 < pace.take(1_000) <= 9.01  # at a tenth of the speed, a second of it free
+    client.hset("push:pace:{1:shop}", mapping={"begun": float(client.time()[0]) - 30, "due": float(client.time()[0])})
+    assert 1.0 < pace.take(1_000) <= 2.1  # at half of it; whole seconds of the clock are up to one off
+    client.hset("push:pace:{1:shop}", mapping={"begun": float(client.time()[0]) - 90, "due": float(client.time()[0])})
+    assert 0.0 <= pace.take(1_000) <= 1.1
+    client.hset("push:pace:{1:shop}", "due", float(client.time()[0]) - 61)
+    assert 8.0 < pace.take(1_000) <= 9.1
+
+
+def test_how_slow_it_is_can_be_asked(pace: Pace) -> None:
+    assert pace.share() == 1.0
+    pace.slow_down(0.0)
+    assert pace.share() == 0.5

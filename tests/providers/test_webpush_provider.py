@@ -23,6 +23,7 @@ from apps.providers.counterparts.webpush import PushService
 from apps.providers.errors import CredentialInvalid
 from apps.providers.http import close_connections
 from apps.providers.webpush.provider import WebPushProvider
+from apps.providers.webpush.requests import SAFE_BODY
 from apps.providers.webpush.vapid import new_private_key, public_key_of
 from tests.providers.factories import make_push
 
@@ -224,9 +225,31 @@ def test_a_subscription_made_with_a_key_we_no_longer_hold_is_not_tried(
 def test_a_payload_that_is_too_long_is_the_messages_fault(
     provider: WebPushProvider, server: Server, browser: Browser
 ) -> None:
-    push = make_push(1, browser.endpoint, notification=Notification("x", "y" * 4_000))
+    push = make_push(1, browser.endpoint, notification=Notification("x", "y" * 2_700))
     assert _words(provider.send([push])) == [(Result.REJECTED, Scope.MESSAGE, "payload_too_large")]
     assert server.requests == 0
+
+
+def test_an_application_that_wants_more_gets_what_services_take(
+    browser: Browser, credential: Credential, service: PushService
+) -> None:
+    opted = Credential(credential.id, {**credential.values, "size": "full"})
+    provider = WebPushProvider(Sender("local", 1, "app", (opted,)))
+    sizes = [make_push(n, browser.endpoint, notification=Notification("x", "y" * n)) for n in (3_000, 4_000)]
+    assert _words(provider.send(sizes)) == [ACCEPTED, (Result.REJECTED, Scope.MESSAGE, "payload_too_large")]
+    assert [len(stored.body) > SAFE_BODY for stored in service.stored] == [True]
+
+
+def test_what_every_browser_takes_is_filled_to_the_last_byte(
+    provider: WebPushProvider, browser: Browser, service: PushService
+) -> None:
+    provider.send([make_push(1, browser.endpoint, notification=Notification("x", "y"))])
+    room = SAFE_BODY - len(service.stored[0].body) + 1
+    texts = ["y" * room, "y" * (room + 1)]
+    pushes = [make_push(n, browser.endpoint, notification=Notification("x", text)) for n, text in enumerate(texts)]
+    outcomes = provider.send(pushes)
+    assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED, Result.REJECTED]
+    assert len(service.stored[-1].body) == SAFE_BODY
 
 
 def test_damaged_keys_are_the_devices_fault(provider: WebPushProvider, browser: Browser) -> None:

@@ -12,6 +12,8 @@ from apps.providers.exchanges import Answer, Lost, Reply
 log = logging.getLogger(__name__)
 
 EXPIRED_TOKEN = "ExpiredProviderToken"  # noqa: S105  # a reason, not a secret
+#: Apple is done with the connection: our pooling is wrong, or its server ends. The next request wants a fresh one.
+ENDS_CONNECTION = frozenset({"UnrelatedKeyIdInToken", "Shutdown"})
 #: Seconds to leave a team alone that signed too often.
 _AFTER_TOO_MANY_TOKENS = 20 * 60.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,14 +14,16 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core import clock
 from apps.providers.apns import jwt
-from apps.providers.apns.answers import EXPIRED_TOKEN, outcome_of
+from apps.providers.apns.answers import ENDS_CONNECTION, EXPIRED_TOKEN, outcome_of
 from apps.providers.apns.requests import request_for
 from apps.providers.base import CredentialField, Endpoint, Needs, Notification, Outcome, Push, Result, Scope, Sender
 from apps.providers.errors import CredentialInvalid, NetworkSilent
 from apps.providers.exchanges import Lane, Request
-from apps.providers.http import exchange_on
+from apps.providers.http import exchange_on, reopen
 from apps.providers.proxies import PROXY
 from apps.providers.tokens import Token, TokenUnavailable, shared_token
+
+log = logging.getLogger(__name__)
 
 #: HTTP/2 connections per key and environment, and requests under way on each. Apple advertises 1,000.
 CONNECTIONS, STREAMS = 2, 400
@@ -106,10 +109,17 @@ class ApnsProvider:
                 except ValueError as refusal:
                     outcomes[push.id] = Outcome(push.id, Result.REJECTED, Scope.MESSAGE, str(refusal))
         answers = exchange_on([(lane, list(requests.values())) for lane, requests in batches])
-        for (_lane, requests), batch in zip(batches, answers, strict=True):
-            for id, answer in zip(requests, batch, strict=True):
-                outcomes[id] = outcome_of(id, answer, written_at=now)
+        for (lane, requests), batch in zip(batches, answers, strict=True):
+            told = [outcome_of(id, answer, written_at=now) for id, answer in zip(requests, batch, strict=True)]
+            outcomes |= {outcome.push_id: outcome for outcome in told}
+            self._end_connections(lane, told)
         return [outcomes.get(push.id, _nowhere(push)) for push in pushes]
+
+    def _end_connections(self, lane: Lane, outcomes: Sequence[Outcome]) -> None:
+        reasons = {outcome.reason for outcome in outcomes} & ENDS_CONNECTION
+        if reasons:
+            log.error("apns.connections_ended account=%s reasons=%s", lane.owner, ",".join(sorted(reasons)))
+            reopen([lane])
 
     def _request(self, push: Push, endpoint: Endpoint, origin: str, token: Token, now: datetime) -> Request:
         topic = self.sender.credentials[0].values["bundle_id"]

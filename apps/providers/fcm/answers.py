@@ -16,20 +16,24 @@ from apps.providers.exchanges import Answer, Reply
 
 #: Seconds, when a quota is spent and Google does not say for how long: quotas are refilled by the minute.
 AFTER_QUOTA = 60.0
+#: Seconds, at least, after a fault of Google's that names no time.
+AFTER_FAULT = 1.0
 UNAUTHENTICATED = "UNAUTHENTICATED"
+#: Google believes us, and has no key that Apple, or a browser, believes: every other kind of device is reached.
+THIRD_PARTY = frozenset({"THIRD_PARTY_AUTH_ERROR", "APNS_AUTH_ERROR"})
 
 _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 _BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 _WORDS: dict[str, tuple[Result, Scope]] = {
     "INVALID_ARGUMENT": (Result.REJECTED, Scope.DEVICE),
-    "THIRD_PARTY_AUTH_ERROR": (Result.REJECTED, Scope.CREDENTIAL),
-    "APNS_AUTH_ERROR": (Result.REJECTED, Scope.CREDENTIAL),
+    **dict.fromkeys(THIRD_PARTY, (Result.REJECTED, Scope.CREDENTIAL)),
     "SENDER_ID_MISMATCH": (Result.REJECTED, Scope.DEVICE),
     "UNREGISTERED": (Result.UNREGISTERED, Scope.DEVICE),
     "QUOTA_EXCEEDED": (Result.THROTTLED, Scope.CREDENTIAL),
     "UNAVAILABLE": (Result.UNAVAILABLE, Scope.PROVIDER),
     "INTERNAL": (Result.UNAVAILABLE, Scope.PROVIDER),
 }
+_AT_LEAST = {Result.THROTTLED: AFTER_QUOTA, Result.UNAVAILABLE: AFTER_FAULT}
 
 
 def outcome_of(push_id: str, answer: Answer, *, now: datetime) -> Outcome:
@@ -42,8 +46,8 @@ def outcome_of(push_id: str, answer: Answer, *, now: datetime) -> Outcome:
     error = body.get("error")
     outcome = _refusal(push_id, answer.status, error if isinstance(error, dict) else {})
     wait = retry_after(answer, now)
-    if outcome.result is Result.THROTTLED:
-        return replace(outcome, retry_after=AFTER_QUOTA if wait is None else wait)
+    if wait is None:
+        wait = _AT_LEAST.get(outcome.result)
     gone_at = now if outcome.result is Result.UNREGISTERED else None
     return replace(outcome, retry_after=wait, gone_at=gone_at)
 

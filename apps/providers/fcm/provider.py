@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import ClassVar
@@ -16,7 +17,7 @@ from apps.providers.base import CredentialField, Endpoint, Needs, Notification, 
 from apps.providers.errors import CredentialInvalid, NetworkSilent
 from apps.providers.exchanges import Lane, Request
 from apps.providers.fcm.account import POLICY, AccountInvalid, ServiceAccount, fetch_token, read_account
-from apps.providers.fcm.answers import UNAUTHENTICATED, outcome_of
+from apps.providers.fcm.answers import AFTER_QUOTA, THIRD_PARTY, UNAUTHENTICATED, outcome_of
 from apps.providers.fcm.requests import request_for
 from apps.providers.http import exchange
 from apps.providers.pacing import Pace
@@ -30,6 +31,11 @@ CONNECTIONS, STREAMS = 4, 90
 _TIMEOUT = 15.0
 #: Seconds a call waits for its turn; beyond that the pushes are given back.
 _PATIENCE = 10.0
+_LONGEST_WAIT = 3_600.0
+#: Seconds over which the speed rises after a rest, as Google asks for.
+_RAMP = 60.0
+#: Seconds that devices behind a key which Google lacks are left alone.
+_UNTIL_A_KEY_IS_THERE = 3_600.0
 
 
 class FcmProvider:
@@ -79,16 +85,13 @@ class FcmProvider:
             return _all(pushes, Result.REJECTED if refusal.is_final else Result.UNAVAILABLE, refusal.reason)
         except TokenUnavailable:
             return _all(pushes, Result.UNAVAILABLE, "no_access_token")
-        pace = Pace(self.sender.region, f"{self.sender.tenant_id}:{account.project_id}", PER_SECOND)
+        pace = Pace(self.sender.region, f"{self.sender.tenant_id}:{account.project_id}", PER_SECOND, ramp=_RAMP)
         wait = pace.take(len(pushes))
         if wait > _PATIENCE:
             return _all(pushes, Result.THROTTLED, "paced", wait)
         time.sleep(wait)
         outcomes = self._resend_unauthenticated(pushes, self._attempt(pushes, account, token), account, token)
-        throttled = [one.retry_after or 0.0 for one in outcomes if one.result is Result.THROTTLED]
-        if throttled:
-            pace.slow_down(max(throttled))
-        return outcomes
+        return _slowed_down(pace, [_sparing_the_others(outcome) for outcome in outcomes])
 
     def _account(self) -> ServiceAccount:
         if not self.sender.credentials:
@@ -108,7 +111,7 @@ class FcmProvider:
     def _resend_unauthenticated(
         self, pushes: Sequence[Push], outcomes: list[Outcome], account: ServiceAccount, token: Token
     ) -> list[Outcome]:
-        """Once, with a new token, what was refused for the old one."""
+        """Once, with a new token, what was refused for the old one. Refused again, it is not the token."""
         refused = {outcome.push_id for outcome in outcomes if outcome.reason == UNAUTHENTICATED}
         if not refused:
             return outcomes
@@ -119,7 +122,7 @@ class FcmProvider:
         if fresh.text == token.text:
             return outcomes
         again = [push for push in pushes if push.id in refused]
-        second = {outcome.push_id: outcome for outcome in self._attempt(again, account, fresh)}
+        second = {outcome.push_id: _final(outcome) for outcome in self._attempt(again, account, fresh)}
         return [second.get(outcome.push_id, outcome) for outcome in outcomes]
 
     def _attempt(
@@ -150,6 +153,28 @@ def _request(
         return request_for(push, push.endpoint, url=url, access_token=token.text, now=now, validate_only=validate_only)
     except ValueError as refusal:
         return Outcome(push.id, Result.REJECTED, Scope.MESSAGE, str(refusal))
+
+
+def _final(outcome: Outcome) -> Outcome:
+    return replace(outcome, result=Result.REJECTED) if outcome.reason == UNAUTHENTICATED else outcome
+
+
+def _sparing_the_others(outcome: Outcome) -> Outcome:
+    """A key that the project lacks for Apple, or for browsers, holds back their devices and pauses nobody else."""
+    if outcome.reason not in THIRD_PARTY:
+        return outcome
+    return replace(outcome, result=Result.THROTTLED, scope=Scope.DEVICE, retry_after=_UNTIL_A_KEY_IS_THERE)
+
+
+def _slowed_down(pace: Pace, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """With the pace corrected by what Google said; where it named no time, the longer the slower we are already."""
+    spent = [one for one in outcomes if one.result is Result.THROTTLED and one.scope is Scope.CREDENTIAL]
+    if not spent:
+        return list(outcomes)
+    longer = min(AFTER_QUOTA / pace.share(), _LONGEST_WAIT)
+    waits = {one.push_id: longer if one.retry_after == AFTER_QUOTA else one.retry_after or 0.0 for one in spent}
+    pace.slow_down(max(waits.values()))
+    return [replace(one, retry_after=waits.get(one.push_id, one.retry_after)) for one in outcomes]
 
 
 def _all(pushes: Sequence[Push], result: Result, reason: str, wait: float | None = None) -> list[Outcome]:

@@ -17,8 +17,10 @@ from apps.core.subscription_keys import CURVE, Keys
 
 _RECORD_SIZE = (4096).to_bytes(4, "big")
 _LAST_RECORD = b"\x02"
-#: Bytes: what services take, less the header (86), the delimiter (1) and the tag (16).
-MAX_PLAINTEXT = 4096 - 103
+#: Bytes that encryption adds: the header (86), the delimiter (1) and the tag (16).
+OVERHEAD = 103
+#: Bytes: what services take, less that.
+MAX_PLAINTEXT = 4096 - OVERHEAD
 
 
 def encrypt(

@@ -20,7 +20,7 @@ from apps.providers.http import exchange_on
 from apps.providers.proxies import PROXY
 from apps.providers.webpush.answers import outcome_of
 from apps.providers.webpush.lanes import lane_to
-from apps.providers.webpush.requests import request_for
+from apps.providers.webpush.requests import FULL_SIZE, request_for
 from apps.providers.webpush.vapid import public_key_of
 from apps.providers.webpush.withdrawal import withdraw
 
@@ -50,6 +50,14 @@ class WebPushProvider:
                 _("Contact (a mailto: or https: address)"),
                 is_secret=False,
                 help=_("Whom browser makers write to when something is wrong with your pushes."),
+            ),
+            CredentialField(
+                "size",
+                _("Longest push"),
+                is_secret=False,
+                is_required=False,
+                choices=((FULL_SIZE, _("4,096 bytes, as much as push services take")),),
+                help=_("Without it 2,700 bytes, which every browser takes; Firefox on phones drops longer ones."),
             ),
             PROXY,
         ),
