@@ -15,6 +15,7 @@ from apps.billing.services.caps import Quote, quote_sends
 from apps.campaigns.audiences import audience_of_campaign, unknown_variables
 from apps.campaigns.deciding import arms_of, people_in
 from apps.campaigns.dry_run import DryRun, dry_run_of
+from apps.campaigns.errors import ExperimentInvalid
 from apps.campaigns.models import Campaign
 from apps.campaigns.planner import Decision, Due, Facts
 from apps.campaigns.services.experiments import variants_of, words_by_variant
@@ -37,12 +38,13 @@ _SAMPLES = 10
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What one person would see. Exactly one of notification and fault is set."""
+    """What one person would see. Exactly one of notification and fault is set. variant: of an experiment."""
 
     external_id: str
     language: str
     notification: Notification | None
     fault: Fault | None
+    variant: str = ""
 
 
 @dataclass(slots=True)
@@ -94,18 +96,24 @@ def simulate_campaign(campaign: Campaign) -> Simulation:
     return result
 
 
-def preview_campaign(campaign: Campaign, subscriber: Subscriber) -> Preview:
-    """What this subscriber would see, whether or not it is in the audience."""
-    return preview(campaign, compile_content(content_of(campaign)), recipient_of(subscriber))
+def preview_campaign(campaign: Campaign, subscriber: Subscriber, *, variant: str = "") -> Preview:
+    """What this subscriber would see, whether or not it is in the audience; of an experiment the named variant, without
+    one that which the person would get. Raises ExperimentInvalid for an unknown variant."""
+    arm_of, contents = arms_of(campaign.experiment, campaign.pk), words_by_variant(campaign)
+    if variant and variant not in variants_of(campaign):
+        raise ExperimentInvalid(fields={"variant": [ExperimentInvalid.default_message]})
+    arm = variant or (arm_of(subscriber.pk) if arm_of is not None else "")
+    content = compile_content(contents.get(arm) or content_of(campaign))
+    return preview(campaign, content, recipient_of(subscriber), variant=arm)
 
 
-def preview(campaign: Campaign, content: CompiledContent, person: Recipient) -> Preview:
+def preview(campaign: Campaign, content: CompiledContent, person: Recipient, *, variant: str = "") -> Preview:
     language = content.language_for(person.language, campaign.tenant.language)
     variables = variables_for(person, Message(name=campaign.name, variables={}))
     try:
-        return Preview(person.external_id, language, content.render(language, variables), None)
+        return Preview(person.external_id, language, content.render(language, variables), None, variant)
     except RenderFailed as failed:
-        return Preview(person.external_id, language, None, failed.fault)
+        return Preview(person.external_id, language, None, failed.fault, variant)
 
 
 def _count(result: Simulation, audience: SubscriberQuerySet, dry_run: DryRun) -> None:
@@ -146,7 +154,7 @@ def _render(result: Simulation, campaign: Campaign, content: CompiledContent, pe
         arm = arm_of(person.number) if arm_of is not None else ""
         if arm == HELD_OUT:
             continue
-        shown = preview(campaign, contents.get(arm, content), person)
+        shown = preview(campaign, contents.get(arm, content), person, variant=arm)
         result.rendered += 1
         if shown.fault is None:
             good.append(shown)
@@ -158,9 +166,15 @@ def _render(result: Simulation, campaign: Campaign, content: CompiledContent, pe
         if len(result.faults) < _SAMPLES:
             result.faults.append(shown)
     longest = max(good, key=_length, default=None)
-    result.samples = good[:_SAMPLES]
+    result.samples = _of_each_variant(good)[:_SAMPLES]
     if longest is not None and longest not in result.samples:
         result.samples[-1] = longest
+
+
+def _of_each_variant(good: list[Preview]) -> list[Preview]:
+    """The same, beginning with one person of each variant."""
+    first = list({shown.variant: shown for shown in reversed(good)}.values())
+    return [*reversed(first), *(shown for shown in good if shown not in first)]
 
 
 def _price(result: Simulation, campaign: Campaign) -> None:

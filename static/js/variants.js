@@ -1,7 +1,8 @@
 // The editor of words: turns the panels of languages into tabs, adds and removes languages. Without it all stand open.
 "use strict";
 
-for (const words of document.querySelectorAll("[data-variants]")) {
+// words: a [data-variants] that is not yet so. Adds `words.addLanguage()`, which answers the new panel.
+function editLanguages(words) {
   const tabs = words.querySelector("[data-tabs]");
   const add = tabs.querySelector("[data-add]");
   const total = words.querySelector(`[name=${words.dataset.prefix}-TOTAL_FORMS]`);
@@ -50,7 +51,7 @@ for (const words of document.querySelectorAll("[data-variants]")) {
     const panel = [...words.querySelectorAll("[data-variant]")].at(-1);
     adopt(panel);
     show(panel);
-    control(panel, "language").focus();
+    return panel;
   }
 
   tabs.addEventListener("keydown", (event) => {
@@ -62,9 +63,12 @@ for (const words of document.querySelectorAll("[data-variants]")) {
     next.focus();
     next.click();
   });
-  add.addEventListener("click", addLanguage);
+  add.addEventListener("click", () => control(addLanguage(), "language").focus());
+  words.addLanguage = addLanguage;
   const panels = [...words.querySelectorAll("[data-variant]")];
   panels.forEach(adopt);
   tabs.hidden = false;
   show(panels.find((panel) => panel.querySelector(".has-error")) ?? panels[0]);
 }
+
+document.querySelectorAll("[data-variants]").forEach(editLanguages);

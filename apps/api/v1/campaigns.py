@@ -147,6 +147,9 @@ class ScheduleBody(BodySerializer):
 
 class PreviewBody(BodySerializer):
     external_id = serializers.CharField(max_length=200)
+    variant = serializers.CharField(
+        max_length=12, default="", allow_blank=True, help_text="Of an experiment; without it the person's own."
+    )
 
 
 class PriceSerializer(serializers.Serializer[Quote]):
@@ -324,9 +327,9 @@ class CampaignPreview(ApiView):
     def post(self, request: ApiRequest, campaign_id: str) -> Response:
         """What one subscriber would see."""
         campaign = campaigns_of_request(request).access(campaign_id)
-        external_id = self.body(PreviewBody)["external_id"]
-        person = Subscriber.objects.in_application(request.application).named(external_id)
-        return Response(PreviewSerializer(preview_campaign(campaign, person)).data)
+        body = self.body(PreviewBody)
+        person = Subscriber.objects.in_application(request.application).named(body["external_id"])
+        return Response(PreviewSerializer(preview_campaign(campaign, person, variant=body["variant"])).data)
 
 
 class CampaignDeliveries(ApiView):

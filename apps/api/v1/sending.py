@@ -135,6 +135,7 @@ class PreviewSerializer(serializers.Serializer[Any]):
     language = serializers.CharField()
     notification = serializers.SerializerMethodField()
     fault = FaultSerializer(allow_null=True)
+    variant = serializers.CharField(help_text="Of an experiment, or empty.")
 
     def get_notification(self, preview: Any) -> dict[str, Any] | None:
         return asdict(preview.notification) if preview.notification else None

@@ -1,4 +1,4 @@
-"""A campaign's time and limits as lines of the page \u201cThe plan\u201d."""
+"""A campaign's time, limits and experiment as lines of the page \u201cThe plan\u201d."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from apps.campaigns.models import Campaign
 from apps.campaigns.planner import Kind, Schedule
 from apps.campaigns.services.rules import quiet_hours_of
+from apps.dashboard.campaigns.experiment_words import experiment_words
 from apps.messaging.sending.hours import QuietAction
 
 
@@ -35,7 +36,7 @@ def words_of(campaign: Campaign) -> list[tuple[str, str]]:
         lines.append((_("Next route"), text % {"count": count}))
     if campaign.ttl:
         lines.append((_("Worth sending for"), _ttl(campaign.ttl)))
-    return lines
+    return [*lines, *experiment_words(campaign)]
 
 
 def _schedule(campaign: Campaign) -> str:

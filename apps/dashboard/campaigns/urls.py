@@ -2,16 +2,16 @@
 
 from django.urls import path
 
-from apps.dashboard.campaigns import actions, approvals, deliveries, live, timing, views
+from apps.dashboard.campaigns import actions, approvals, deliveries, editor, live, timing, views
 from apps.dashboard.campaigns.results import views as results
 
 urlpatterns = [
     path("campaigns/", views.campaign_list, name="campaign-list"),
-    path("campaigns/new", views.campaign_create, name="campaign-create"),
+    path("campaigns/new", editor.campaign_create, name="campaign-create"),
     path("campaigns/audience", views.audience_count, name="campaign-audience"),
     path("campaigns/occurrences", timing.campaign_occurrences, name="campaign-occurrences"),
     path("campaigns/<str:public_id>/", views.campaign, name="campaign"),
-    path("campaigns/<str:public_id>/edit", views.campaign_edit, name="campaign-edit"),
+    path("campaigns/<str:public_id>/edit", editor.campaign_edit, name="campaign-edit"),
     path("campaigns/<str:public_id>/progress", views.campaign_progress, name="campaign-progress"),
     path("campaigns/<str:public_id>/deliveries", deliveries.campaign_deliveries, name="campaign-deliveries"),
     path("campaigns/<str:public_id>/results", results.campaign_results, name="campaign-results"),

@@ -4,40 +4,28 @@ from __future__ import annotations
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.shortcuts import render
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.audience.queries import audience_of
-from apps.campaigns.errors import ScheduleInvalid, SendingRuleInvalid
 from apps.campaigns.models import Campaign
 from apps.campaigns.planner import Kind
 from apps.campaigns.queries import counts_of_campaigns, messages_of
-from apps.campaigns.services import create_campaign, update_campaign
-from apps.campaigns.services.editing import Plan
 from apps.campaigns.simulation import simulate_campaign
 from apps.campaigns.states import Status, may_change
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
-from apps.dashboard.campaigns.after_forms import AfterForm, after_initial, as_fields
 from apps.dashboard.campaigns.departures import departures_of
 from apps.dashboard.campaigns.forms import CampaignForm, ScheduleForm
 from apps.dashboard.campaigns.live import live_context
 from apps.dashboard.campaigns.price import price_shown
-from apps.dashboard.campaigns.timing_forms import TimingForm
 from apps.dashboard.campaigns.timing_words import words_of
 from apps.dashboard.errors import NoApplication
-from apps.dashboard.forms import add_errors
-from apps.dashboard.messaging.content import BaseVariants, known_attributes, merged, someone, variants
 from apps.dashboard.messaging.typed import typed
-from apps.messaging.errors import ContentMissing, ContentTooLarge, FollowUpInvalid, HandlingInvalid, TemplateInvalid
-from apps.messaging.ledger.states import UnknownPolicy
-from apps.messaging.models import Template
 from apps.messaging.queries import reasons_of
-from apps.messaging.sending.strategies import Strategy
 from apps.tenants.models import TenantQuerySet
 
 _PER_PAGE = 25
-Forms = tuple[CampaignForm, TimingForm, AfterForm]
 
 
 def campaigns_of(request: DashboardRequest) -> TenantQuerySet[Campaign]:
@@ -65,100 +53,6 @@ def campaign_list(request: DashboardRequest) -> HttpResponse:
         "statuses": list(Status),
     }
     return render(request, "dashboard/campaigns/list.html", context)
-
-
-@page("campaigns.write")
-@require_http_methods(["GET", "POST"])
-def campaign_create(request: DashboardRequest) -> HttpResponse:
-    return _edit(request, None)
-
-
-@page("campaigns.write")
-@require_http_methods(["GET", "POST"])
-def campaign_edit(request: DashboardRequest, public_id: str) -> HttpResponse:
-    campaign = campaigns_of(request).access(public_id)
-    if not may_change(campaign.status, campaign.next_at):
-        return redirect("dashboard:campaign", public_id)
-    return _edit(request, campaign)
-
-
-def _edit(request: DashboardRequest, campaign: Campaign | None) -> HttpResponse:
-    if request.application is None:
-        raise NoApplication
-    form = CampaignForm(request.POST or None, request, campaign)
-    timing = TimingForm(request.POST or None, request, campaign)
-    after = AfterForm(request.POST or None, initial=after_initial(campaign) if campaign else None)
-    before = campaign.content if campaign else None
-    own = request.POST.get("source", "own") == "own"
-    words = variants(request.POST if own and request.POST else None, before, language=request.tenant.language)
-    if request.method == "POST" and all(
-        [form.is_valid(), timing.is_valid(), after.is_valid(), not own or words.is_valid()]
-    ):
-        saved = _save(request, campaign, (form, timing, after), words)
-        if saved is not None:
-            return redirect("dashboard:campaign", saved.public_id)
-    context = {
-        "form": form,
-        "timing": timing,
-        "after": after,
-        "words": words,
-        "campaign": campaign,
-        "someone": someone(request),
-        "attributes": known_attributes(request),
-    }
-    return render(request, "dashboard/campaigns/edit.html", context)
-
-
-def _save(request: DashboardRequest, campaign: Campaign | None, forms: Forms, words: BaseVariants) -> Campaign | None:
-    """The saved campaign, or None with the refusal on the form."""
-    assert request.application is not None
-    form, timing, after = forms
-    try:
-        plan = _plan(request, campaign, forms, words)
-        if campaign is not None:
-            seen = form.cleaned_data["version"]
-            return update_campaign(tenant=request.tenant, campaign=campaign, plan=plan, version=seen)
-        return create_campaign(
-            tenant=request.tenant, application=request.application, plan=plan, created_by=request.user
-        )
-    except (TemplateInvalid, ContentMissing, ContentTooLarge) as error:
-        words.add_faults(error)
-    except (ScheduleInvalid, SendingRuleInvalid) as error:
-        add_errors(timing, _on_fields(error))
-    except (FollowUpInvalid, HandlingInvalid) as error:
-        add_errors(after, as_fields(error))
-    except HouseError as error:
-        add_errors(form, error)
-    return None
-
-
-def _on_fields(error: HouseError) -> HouseError:
-    """The same refusal, by the names that the editor's fields have."""
-    names = {"quiet_hours": "quiet_from", "frequency_cap": "cap_days"}
-    fields = {name.removeprefix("schedule."): sentences for name, sentences in error.fields.items()}
-    return type(error)(error.message, fields={names.get(name, name): said for name, said in fields.items()})
-
-
-def _plan(request: DashboardRequest, campaign: Campaign | None, forms: Forms, words: BaseVariants) -> Plan:
-    form, timing, after = forms
-    chosen = form.cleaned_data
-    own = chosen["source"] == "own"
-    template = None
-    if not own:
-        templates = Template.objects.of(request.tenant).filter(application=request.application)
-        template = templates.access(chosen["template"])
-    return Plan(
-        name=chosen["name"],
-        audience=form.audience,
-        routes=chosen["routes"],
-        strategy=Strategy(chosen["strategy"] or Strategy.IN_SEQUENCE),
-        content=merged(words.content, campaign.content if campaign else None) if own else None,
-        template=template,
-        unknown_policy=UnknownPolicy(chosen["unknown_policy"]),
-        schedule=timing.schedule,
-        **timing.limits(),
-        **after.plan,
-    )
 
 
 @page("campaigns.read")
@@ -203,6 +97,7 @@ def review(
             # A Counter answers a template's `.items` with zero.
             "planned": list(found.planned.items()),
             "suppressed": list(found.suppressed.items()),
+            "by_variant": sorted(found.by_variant.items()),
             "suppressed_total": found.suppressed.total(),
             "departures": departures_of(found.by_hour, request.tenant.timezone),
             "price": price_shown(found.price, request.LANGUAGE_CODE or "en") if found.price else None,

@@ -100,13 +100,13 @@ _Variants: Any = formset_factory(
 )
 
 
-def variants(data: Any, content: Content | None, *, language: str) -> BaseVariants:
+def variants(data: Any, content: Content | None, *, language: str, prefix: str = PREFIX) -> BaseVariants:
     """The editor, filled from the request, else from a content, else empty in one language.
 
     Data kept by the API (`data` of a language) is not edited here; see `merged`.
     """
     initial = [{"language": tag, **fields} for tag, fields in (content or {language: {}}).items()]
-    formset: BaseVariants = _Variants(data, initial=None if data else initial, prefix=PREFIX)
+    formset: BaseVariants = _Variants(data, initial=None if data else initial, prefix=prefix)
     if data is None:
         formset.min_num = 0
     return formset
@@ -121,13 +121,16 @@ def merged(content: dict[str, dict[str, Any]], before: Content | None) -> dict[s
     return {tag: {**kept.get(tag, {}), **fields} for tag, fields in content.items()}
 
 
-def preview_words(request: DashboardRequest, content: Content, external_id: str, name: str) -> Preview:
-    """What this subscriber would see. Raises NotFound, TemplateInvalid, ContentMissing."""
+def preview_words(
+    request: DashboardRequest, content: Content, external_id: str, name: str, *, variant: str = ""
+) -> Preview:
+    """What this subscriber would see. variant: whose words these are. Raises NotFound, TemplateInvalid,
+    ContentMissing."""
     compiled = compile_content(content)
     assert request.application is not None
     person = Subscriber.objects.in_application(request.application).named(external_id)
     campaign = Campaign(tenant=request.tenant, application=request.application, name=name)
-    return preview(campaign, compiled, recipient_of(person))
+    return preview(campaign, compiled, recipient_of(person), variant=variant)
 
 
 def someone(request: DashboardRequest) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -13,7 +15,7 @@ from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.errors import NoApplication
 from apps.dashboard.forms import add_errors
-from apps.dashboard.messaging.content import known_attributes, merged, preview_words, someone, variants
+from apps.dashboard.messaging.content import PREFIX, known_attributes, merged, preview_words, someone, variants
 from apps.dashboard.messaging.forms import TemplateForm
 from apps.dashboard.messaging.typed import typed
 from apps.messaging.models import Template
@@ -21,6 +23,7 @@ from apps.messaging.services import create_template, delete_template, update_tem
 from apps.tenants.models import TenantQuerySet
 
 _PER_PAGE = 25
+_OF_A_VARIANT = re.compile(r"(?P<arm>arms-\d{1,2})-words")
 
 
 def templates_of(request: DashboardRequest) -> TenantQuerySet[Template]:
@@ -99,12 +102,22 @@ def words_preview(request: DashboardRequest) -> HttpResponse:
     """What the words in the editor become for a chosen subscriber, while they are typed."""
     if request.application is None:
         raise NoApplication
-    words = variants(request.POST, None, language=request.tenant.language)
+    prefix, variant = _shown_words(request)
+    words = variants(request.POST, None, language=request.tenant.language, prefix=prefix)
     context: dict[str, object] = {}
     if words.is_valid():
         external_id = typed(request.POST, "preview_for", limit=200)
         try:
-            context["shown"] = preview_words(request, words.content, external_id, request.POST.get("name", ""))
+            name = request.POST.get("name", "")
+            context["shown"] = preview_words(request, words.content, external_id, name, variant=variant)
         except HouseError as error:
             context["problem"] = error
     return render(request, "dashboard/messaging/_preview.html", context)
+
+
+def _shown_words(request: DashboardRequest) -> tuple[str, str]:
+    """The prefix of the fields to preview, and the name of the campaign's variant that they are the words of."""
+    found = _OF_A_VARIANT.fullmatch(request.POST.get("shown_words", ""))
+    if found is None:
+        return PREFIX, typed(request.POST, "arms-0-key", limit=12) if "arms-1-key" in request.POST else ""
+    return found.group(), typed(request.POST, f"{found['arm']}-key", limit=12)
