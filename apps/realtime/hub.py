@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence, Set
 
 from apps.realtime.counters import Counters
+from apps.realtime.latest import Kept, Laggards
+from apps.realtime.peers import Frames
 from apps.realtime.protocol import messages
 from apps.realtime.protocol.channels import Kind, kind_of
 from apps.realtime.protocol.frames import frame
@@ -35,7 +37,7 @@ class LiveChannel:
 
     __slots__ = (
         "_epoch", "_held", "_id", "_offset", "_on_gap", "ahead", "application_id", "counters", "heard_at", "kind",
-        "name", "positioned", "sequences", "topic", "waiting", "writes",
+        "laggards", "name", "positioned", "sequences", "topic", "waiting", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +55,8 @@ class LiveChannel:
         #: Up to which member event each subscriber's own list of members already says it.
         self.sequences: dict[Hashable, int] = {}
         self.heard_at = time.monotonic()
+        #: None: a slow subscriber gets everything, until it is closed.
+        self.laggards: Laggards | None = None
         self._on_gap = on_gap
         self._held: list[Publication] | None = None
         #: The mark in pieces, since it moves with every publication. Epoch None: not known yet.
@@ -121,8 +125,16 @@ class LiveChannel:
             if subscriber in group:
                 group[subscriber] = write
 
+    def may_lag(self, subscriber: Hashable, frames: Frames) -> None:
+        """Of this channel, only the newest publication counts for the subscriber while it reads too slowly."""
+        if self.laggards is None:
+            self.laggards = Laggards(self._deliver_kept)
+        self.laggards.watch(subscriber, frames)
+
     def remove(self, subscriber: Hashable) -> bool:
         """Whether it was there."""
+        if self.laggards is not None:
+            self.laggards.forget(subscriber)
         self.sequences.pop(subscriber, None)
         self.ahead.pop(subscriber, None)
         waited = self.waiting.pop(subscriber, None)
@@ -180,6 +192,8 @@ class LiveChannel:
         What is held of another epoch is part of the gap.
         """
         held, self._held = self._held or [], None
+        if self.laggards is not None:
+            self.laggards.deliver_all()
         self._move_to(mark)
         for missed in self.waiting.values():
             missed.clear()  # they have not been promised anything, and must not take the gap for a sequence
@@ -216,22 +230,22 @@ class LiveChannel:
     def _deliver_to_all(self, run: list[Publication]) -> None:
         if not run:
             return
-        if self.writes:
+        slow = self.laggards.among(run) if self.laggards is not None else frozenset()
+        plain = _others(self.writes, slow)
+        if plain:
             wire = frame(run[0].json) if len(run) == 1 else b"".join(frame(publication.json) for publication in run)
-            _write_to(self.writes.values(), wire)
-            self._count(run, len(wire), len(self.writes))
-        if self.positioned:
-            self._deliver_positions(run)
-
-    def _deliver_positions(self, run: list[Publication]) -> None:
-        wire = b"".join(frame(with_position(publication)) for publication in run)
-        ahead = dict(self.ahead)
-        level = self.positioned if not ahead else {who: self.positioned[who] for who in self.positioned.keys() - ahead}
-        _write_to(level.values(), wire)
-        for subscriber in ahead:
+            _write_to(plain.values(), wire)
+            self._count(run, len(wire), len(plain))
+        apart = slow | self.ahead.keys()
+        level = _others(self.positioned, apart)
+        if level:
+            wire = b"".join(frame(with_position(publication)) for publication in run)
+            _write_to(level.values(), wire)
+            self._count(run, len(wire), len(level))
+        for subscriber in apart:
+            write = self.writes.get(subscriber) or self.positioned[subscriber]
             for publication in run:
-                self._deliver_to(subscriber, self.positioned[subscriber], publication)
-        self._count(run, len(wire), len(self.positioned) - len(ahead))
+                self._deliver_to(subscriber, write, publication)
 
     def _deliver_to(self, subscriber: Hashable, write: Write, publication: Publication) -> None:
         if publication.kind is Topic.MEMBER and publication.sequence <= self.sequences.get(subscriber, 0):
@@ -241,6 +255,8 @@ class LiveChannel:
             if not self._reaches(subscriber, publication.position):
                 return
             json = with_position(publication)
+        if self._keeps_back(subscriber, publication):
+            return
         if publication.excluded == subscriber:
             if subscriber in self.positioned and publication.position is not None:
                 _write_to((write,), frame(messages.position(self.name, publication.mark)))
@@ -248,6 +264,26 @@ class LiveChannel:
         wire = frame(json)
         _write_to((write,), wire)
         self._count([publication], len(wire), 1)
+
+    def _keeps_back(self, subscriber: Hashable, publication: Publication) -> bool:
+        """Whether the subscriber lags, so that this waits or takes the place of what waits."""
+        laggards = self.laggards
+        if laggards is None or publication.kind not in _BILLED or not laggards.is_slow(subscriber, publication):
+            return False
+        self.counters.skipped += laggards.keep(subscriber, publication)
+        return True
+
+    def _deliver_kept(self, subscriber: Hashable, kept: Kept) -> None:
+        write = self.writes.get(subscriber) or self.positioned[subscriber]
+        is_positioned, publication = subscriber in self.positioned, kept.newest
+        if is_positioned and kept.lost is not None:
+            _write_to((write,), frame(messages.messages_lost(self.name, kept.lost)))
+        if publication is not None:
+            wire = frame(with_position(publication) if is_positioned else publication.json)
+            _write_to((write,), wire)
+            self._count([publication], len(wire), 1)
+        if is_positioned and kept.after is not None:
+            _write_to((write,), frame(messages.position(self.name, kept.after)))
 
     def _reaches(self, subscriber: Hashable, position: Position) -> bool:
         """False for what a subscriber that is ahead has had; forgets that it was ahead as soon as it is not."""
@@ -266,6 +302,10 @@ class LiveChannel:
         if billed and subscribers:
             self.counters.delivered += billed * subscribers
             self.counters.bytes += size * subscribers
+
+
+def _others(group: dict[Hashable, Write], without: Set[Hashable]) -> dict[Hashable, Write]:
+    return group if not without else {who: write for who, write in group.items() if who not in without}
 
 
 def _write_to(writes: Iterable[Write], wire: bytes) -> None:

@@ -9,6 +9,7 @@ from apps.realtime.counters import Counters
 PUBLISHED = Counter("pushsaas_realtime_published", "Publications accepted, one per event and channel")
 DELIVERED = Counter("pushsaas_realtime_delivered", "Frames accepted into subscribers' queues")
 DROPPED = Counter("pushsaas_realtime_dropped", "Connections closed because they read too slowly")
+SKIPPED = Counter("pushsaas_realtime_skipped", "Publications left out for slow readers that want only the newest")
 CONNECTIONS = Gauge("pushsaas_realtime_connections", "Open WebSocket connections of this process")
 BROKER_SILENCE = Gauge("pushsaas_realtime_broker_silence_seconds", "Since the broker last delivered anything")
 GAPS = Counter("pushsaas_realtime_gaps", "Channels that missed something: noticed, then repaired or told", ["outcome"])
@@ -23,3 +24,4 @@ def add(counters: Counters) -> None:
     PUBLISHED.inc(counters.published)
     DELIVERED.inc(counters.delivered)
     DROPPED.inc(counters.dropped)
+    SKIPPED.inc(counters.skipped)

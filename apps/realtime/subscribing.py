@@ -19,6 +19,7 @@ from apps.realtime.protocol.publications import Publication, marked
 from apps.realtime.resuming import Resumed, Wanted
 from apps.realtime.tokens.claims import PRESENCE, SUBSCRIBE, Claims, TokenRefused
 from apps.realtime.tokens.grants import grant_of, grants_of
+from apps.tenants import channel_patterns
 
 if TYPE_CHECKING:
     from apps.realtime.connection import Connection, Subscription
@@ -192,6 +193,8 @@ async def _subscribe(connection: Connection, wish: _Wish, member: Member | None)
         _go_on(connection, channel, resumed, ack, sequence)
     else:
         _begin(connection, channel, state, ack, sequence)
+    if _is_latest_only(connection, channel) and not connection.is_closing:
+        channel.may_lag(connection.socket_id, connection.frames)
 
 
 async def _standing(connection: Connection, channel: LiveChannel) -> LogState | None:
@@ -228,6 +231,11 @@ def _go_on(connection: Connection, channel: LiveChannel, resumed: Resumed, ack: 
     channel.go_live_from(connection.socket_id, connection.frames.write, resumed.end, sequence=sequence)
 
 
+def _is_latest_only(connection: Connection, channel: LiveChannel) -> bool:
+    patterns = connection.application.record.settings.latest_only_channels
+    return bool(patterns) and not channel.kind.is_presence and channel_patterns.matches(patterns, channel.name)
+
+
 def _replay(connection: Connection, channel: LiveChannel, cached: Publication | None) -> None:
     if cached is None:
         connection.engine.missed(channel)
@@ -252,6 +260,8 @@ async def _join(connection: Connection, channel: LiveChannel, member: Member | N
 
 async def _acknowledge_again(connection: Connection, subscription: Subscription) -> None:
     channel, roster = subscription.channel, "{}"
+    if channel.laggards is not None:
+        channel.laggards.deliver_now(connection.socket_id)  # the ack says a later place
     if subscription.member_id is not None:
         roster = await connection.engine.roster(channel)
     ack, mark = messages.subscription_succeeded(channel.name, roster), channel.mark

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from django.utils.translation import gettext as _
 
-from apps.tenants.token_settings import TEXT_LENGTHS, problem_with_text
+from apps.tenants import channel_patterns, token_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class ApplicationSettings:
     max_user_info_bytes: int = 1_024
     max_client_events_per_second: int = 10
     max_publishes_per_second: int = 5_000
+    latest_only_channels: str = ""
     history_size: int = 300
     history_ttl: int = 3_600
     activity_timeout: int = 120
@@ -67,6 +68,12 @@ BOUNDS: Mapping[str, tuple[int, int]] = {
     "activity_timeout": (10, 600),
 }
 
+#: Longest value of each text, in characters.
+TEXT_LENGTHS: Mapping[str, int] = {
+    **token_settings.TEXT_LENGTHS,
+    "latest_only_channels": channel_patterns.MAX_LENGTH,
+}
+
 
 def problems_in(changes: Mapping[str, Any]) -> dict[str, list[str]]:
     """Name of a setting -> what is wrong with the value given for it. Empty when all of them may be stored."""
@@ -80,8 +87,10 @@ def _problem(name: str, value: Any) -> str:
         if type(value) is int and low <= value <= high:  # a bool is an int too
             return ""
         return _("Use a whole number from %(low)d to %(high)d.") % {"low": low, "high": high}
-    if name in TEXT_LENGTHS:
-        return problem_with_text(name, value)
+    if name == "latest_only_channels":
+        return channel_patterns.problem_with_patterns(value)
+    if name in token_settings.TEXT_LENGTHS:
+        return token_settings.problem_with_text(name, value)
     if name in {field.name for field in fields(ApplicationSettings)}:
         return "" if isinstance(value, bool) else _("Use true or false.")
     return _("There is no such setting.")

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from pusher import Pusher
+from redis import Redis
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from apps.realtime import allowances
 from tests.live import Live, LiveServer, LiveTenant
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("live")]
@@ -61,6 +63,36 @@ def test_a_reader_that_stops_is_closed_and_costs_the_others_nothing(
         names = [json.loads(quick.recv(timeout=20))["event"] for _ in range(count)]
         assert names == [f"n{number}" for number in range(count)]
         assert len(read_to_the_end(slow)) < count
+
+
+def test_a_reader_that_stops_skips_to_the_newest_where_that_is_all_that_counts(
+    server: LiveServer, live_tenant: LiveTenant, live: Live
+) -> None:
+    server.switch(live_tenant, latest_only_channels="latest-*")
+    pusher = Pusher(
+        app_id=live_tenant.application_id, key=live_tenant.key, secret=live_tenant.secret,
+        host="127.0.0.1", port=server.port, ssl=False,
+    )  # fmt: skip
+    pusher.trigger("elsewhere", "first", "1")
+    with Redis.from_url(live.valkey_url) as valkey:
+        for tenant_id in allowances.asked(valkey):
+            allowances.offer(valkey, tenant_id, messages=100_000)
+    count, data = 600, "x" * 10_000
+    with (
+        joined(server, live_tenant, "latest-a", sock=small_window(server), max_queue=1) as slow,
+        joined(server, live_tenant, "latest-a", max_queue=None) as quick,
+    ):
+        for number in range(count):
+            pusher.trigger("latest-a", f"n{number}", data)
+        while json.loads(quick.recv(timeout=20))["event"] != f"n{count - 1}":
+            pass
+        heard = []
+        while not heard or heard[-1] != count - 1:
+            heard.append(int(json.loads(slow.recv(timeout=20))["event"][1:]))
+        assert heard == sorted(set(heard))
+        assert len(heard) < count
+        slow.send('{"event":"pusher:ping"}')
+        assert "pusher:pong" in str(slow.recv(timeout=20))
 
 
 def read_to_the_end(client: ClientConnection) -> list[object]:

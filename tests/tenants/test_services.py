@@ -152,7 +152,8 @@ def test_settings_do_not_undo_what_another_request_set(application: Application,
 @pytest.mark.parametrize(
     "settings",
     [{"max_connections": -1}, {"max_connections": True}, {"max_connections": "5"}, {"max_event_bytes": 10**9},
-     {"client_events": 1}, {"nonsense": 1}],
+     {"client_events": 1}, {"nonsense": 1}, {"latest_only_channels": "a#b"}, {"latest_only_channels": 1},
+     {"latest_only_channels": "a*b*c*d*"}, {"latest_only_channels": "a " * 51}],
 )  # fmt: skip
 def test_settings_out_of_bounds_change_nothing(
     scope: Tenant, application: Application, settings: dict[str, object]

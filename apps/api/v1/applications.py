@@ -11,10 +11,9 @@ from rest_framework.response import Response
 
 from apps.api.base import ANY_KEY, PAGE_PARAMETERS, ApiRequest, ApiView, BodySerializer, page_of
 from apps.core.errors import NotFound
-from apps.tenants.application_settings import BOUNDS, ApplicationSettings
+from apps.tenants.application_settings import BOUNDS, TEXT_LENGTHS, ApplicationSettings
 from apps.tenants.models import Application
 from apps.tenants.services import update_application
-from apps.tenants.token_settings import TEXT_LENGTHS
 
 
 def _settings_fields(**options: Any) -> dict[str, serializers.Field[Any, Any, Any, Any]]:

@@ -13,9 +13,8 @@ from django.utils.translation import pgettext_lazy
 
 from apps.core import clock
 from apps.dashboard.applications.texts import GROUPS, NUMBER_TEXTS, SCOPE_TEXTS, STRING_TEXTS, SWITCH_TEXTS
-from apps.tenants.application_settings import BOUNDS, ApplicationSettings
+from apps.tenants.application_settings import BOUNDS, TEXT_LENGTHS, ApplicationSettings
 from apps.tenants.permissions import KEY_SCOPES, PERMISSIONS, Role
-from apps.tenants.token_settings import TEXT_LENGTHS
 
 
 class ApplicationForm(forms.Form):

@@ -79,6 +79,13 @@ STRING_TEXTS = {
         _("Public key"),
         _("In PEM form, for RS256 or ES256. HS256 tokens need a secret of this application."),
     ),
+    "latest_only_channels": Text(
+        _("Channels of which only the newest event counts"),
+        _(
+            "For example “ticker-* cursors”. A client that reads too slowly then skips to the newest event of such a "
+            "channel instead of being closed. Presence channels are left out."
+        ),
+    ),
 }
 NUMBER_TEXTS = {
     "max_connections": Text(_("Connections at the same time"), _("Further ones are refused.")),
@@ -118,7 +125,7 @@ GROUPS = (
         "recovery",
         _("Recovery and history"),
         _("What a channel keeps, and who may ask for it."),
-        ("recovery", "rewind", "history_api", "history_size", "history_ttl"),
+        ("recovery", "rewind", "history_api", "latest_only_channels", "history_size", "history_ttl"),
     ),
     Group(
         "ways",
@@ -130,7 +137,7 @@ GROUPS = (
         "tokens",
         _("Tokens"),
         _("Instead of a signature for each connection and channel, a token that is good for a while."),
-        ("tokens", *STRING_TEXTS),
+        ("tokens", "token_issuer", "token_audience", "token_jwks_url", "token_public_key"),
     ),
     Group(
         "limits",
