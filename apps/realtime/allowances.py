@@ -25,10 +25,7 @@ def offer(client: Redis, tenant_id: int, *, messages: int | None = None, connect
     if messages is not None:
         client.set(keys.message_allowance(tenant_id), max(messages, 0))
     client.srem(keys.ALLOWANCE_ASKS, tenant_id)
-    if connections is None:
-        client.delete(keys.connection_allowance(tenant_id))
-    else:
-        client.set(keys.connection_allowance(tenant_id), connections)
+    _set_or_delete(client, keys.connection_allowance(tenant_id), connections)
 
 
 def asked(client: Redis) -> list[int]:
@@ -38,11 +35,19 @@ def asked(client: Redis) -> list[int]:
 
 def offer_to_application(client: Redis, tenant_id: int, application_id: str, messages: int | None) -> None:
     """Billing's answer about an application: publications left of its own limit, None when it has none."""
-    key = keys.message_allowance(tenant_id, application_id)
-    if messages is None:
+    _set_or_delete(client, keys.message_allowance(tenant_id, application_id), messages)
+
+
+def bound_connections(client: Redis, tenant_id: int, application_id: str, connections: int | None) -> None:
+    """Billing's answer about an application: the most connections at once, None when its limits say nothing of it."""
+    _set_or_delete(client, keys.connection_allowance(tenant_id, application_id), connections)
+
+
+def _set_or_delete(client: Redis, key: str, units: int | None) -> None:
+    if units is None:
         client.delete(key)
     else:
-        client.set(key, max(messages, 0))
+        client.set(key, max(units, 0))
 
 
 @dataclass(slots=True)

@@ -119,8 +119,14 @@ def message_allowances(tenant_id: int, application_id: str) -> list[str]:
     return [message_allowance(tenant_id), message_allowance(tenant_id, application_id)]
 
 
-def connection_allowance(tenant_id: int) -> str:
-    return f"rt:allow:{{{tenant_id}}}:connections"
+def connection_allowance(tenant_id: int, application_id: str = "") -> str:
+    """Of a tenant, or of one of its applications that has a limit of its own."""
+    return f"rt:allow:{{{tenant_id}}}:connections" + (f":{application_id}" if application_id else "")
+
+
+def connection_allowances(tenant_id: int, application_id: str) -> list[str]:
+    """What a connection of the application is admitted by."""
+    return [connection_allowance(tenant_id), connection_allowance(tenant_id, application_id)]
 
 
 def publish_rate(application_id: str) -> str:

@@ -42,7 +42,8 @@ class WebhookEndpoint(PublicIdModel, TenantOwned, TimestampedModel):
 
     batch_events, batch_bytes: of one call when batching; a single larger event goes alone. The secret is sealed; the
     previous one signs too until `previous_until`. failing_since, failures: since the last success. resumes_at: nothing
-    is sent before. warned_at: when the tenant was told that it fails.
+    is sent before. held_until: nor before this, because a limit of the tenant's is reached. warned_at: when the tenant
+    was told that it fails.
     """
 
     public_id_prefix: ClassVar[str] = "whk"
@@ -62,6 +63,7 @@ class WebhookEndpoint(PublicIdModel, TenantOwned, TimestampedModel):
     failing_since = models.DateTimeField(null=True, editable=False)
     failures = models.IntegerField(default=0, editable=False)
     resumes_at = models.DateTimeField(null=True, editable=False)
+    held_until = models.DateTimeField(null=True, editable=False)
     warned_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[TenantManager[WebhookEndpoint]] = TenantManager()

@@ -25,6 +25,7 @@ WITH next AS (
     SELECT lane.id FROM webhooks_lane lane JOIN webhooks_webhookendpoint endpoint ON endpoint.id = lane.endpoint_id
     WHERE lane.due_at <= clock_timestamp() AND (lane.lease_until IS NULL OR lane.lease_until < clock_timestamp())
       AND endpoint.is_enabled AND (endpoint.resumes_at IS NULL OR endpoint.resumes_at <= clock_timestamp())
+      AND (endpoint.held_until IS NULL OR endpoint.held_until <= clock_timestamp())
       AND (
           SELECT count(*) FROM webhooks_lane busy
           WHERE busy.endpoint_id = lane.endpoint_id AND busy.lease_until > clock_timestamp()

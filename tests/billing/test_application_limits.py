@@ -13,17 +13,18 @@ from apps.billing.errors import BadLimit, QuotaExceeded
 from apps.billing.services import record_usage, release, require_allowance, reserve
 from apps.billing.services.allowances import settle_allowance, settle_due_allowances
 from apps.billing.services.application_limits import limits_of_application, set_application_limits
-from apps.billing.services.limits import OwnLimit
+from apps.billing.services.limits import OwnLimit, set_limits
 from apps.core import valkey
 from apps.realtime import allowances, keys
+from apps.realtime.protocol import closing
 from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import tenant_scope
-from apps.tenants.services import create_application
+from apps.tenants.services import create_application, update_application_settings
 from tests.billing.conftest import RecordMaker
+from tests.realtime.wire import Client, world
 from tests.realtime.wire import record as plane_record
-from tests.realtime.wire import world
 
-SENDS, PUBLISHED = "campaign.sends", "messages.published"
+SENDS, PUBLISHED, STORED = "campaign.sends", "messages.published", "messages.stored"
 database = pytest.mark.django_db
 EVENT = {"name": "e", "channel": "news", "data": "1"}
 
@@ -141,3 +142,72 @@ async def test_two_gateways_never_pass_an_applications_limit_and_strand_less_tha
         assert (await one.signed(sibling, "POST", "/events", EVENT)).status == 200
     raw: Any = client.get(keys.message_allowance(tenant_id, shop.application_id))
     assert accepted + int(raw) == limit_  # a drained gateway gives its blocks back
+
+
+def room(application: Application, client: Redis) -> tuple[int | None, int | None]:
+    """Publications and connections that the data plane was told of for this application; None for no bound."""
+    names = keys.message_allowance, keys.connection_allowance
+    found: list[Any] = [client.get(name(application.tenant_id, application.application_id)) for name in names]
+    messages, connections = (None if raw is None else int(raw) for raw in found)
+    return messages, connections
+
+
+@database
+@pytest.mark.usefixtures("clean_valkey", "as_worker")
+def test_stored_messages_bind_the_applications_that_keep_a_history(
+    tenant: Tenant, application: Application, sibling: Application, record: RecordMaker, region: str
+) -> None:
+    client: Redis = valkey.connect(region)
+    with tenant_scope(tenant):
+        update_application_settings(tenant=tenant, application=sibling, settings={"history_size": 0})
+        set_limits(tenant=tenant, actor="system", limits={STORED: OwnLimit(hard=50)}, spend_cap=None)
+        record_usage([record("a", 20, meter=STORED, application_id=application.pk)], tenant=tenant)
+    settle_due_allowances()
+    assert (room(application, client)[0], room(sibling, client)[0]) == (30, None)
+    limit(application, messages_stored=OwnLimit(hard=25))
+    settle_due_allowances()
+    assert room(application, client)[0] == 5
+    limit(application)
+    with tenant_scope(tenant):
+        set_limits(tenant=tenant, actor="system", limits={}, spend_cap=None)
+    settle_due_allowances()
+    assert room(application, client) == (None, None)
+
+
+@database
+@pytest.mark.usefixtures("clean_valkey", "as_worker")
+def test_spent_connection_minutes_let_nobody_in_and_an_applications_own_just_not_there(
+    tenant: Tenant, application: Application, sibling: Application, record: RecordMaker, region: str
+) -> None:
+    client: Redis = valkey.connect(region)
+    limit(application, connections_minutes=OwnLimit(hard=10))
+    settle_due_allowances()
+    assert room(application, client)[1] is None
+    with tenant_scope(tenant):
+        record_usage([record("a", 10, meter="connections.minutes", application_id=application.pk)], tenant=tenant)
+    settle_allowance(tenant_id=tenant.pk)
+    assert (room(application, client)[1], room(sibling, client)[1]) == (0, None)
+    assert client.get(keys.connection_allowance(tenant.pk)) == b"20000"  # the plan's
+    with tenant_scope(tenant):
+        limits = {"connections.minutes": OwnLimit(hard=10)}
+        set_limits(tenant=tenant, actor="system", limits=limits, spend_cap=None)
+    settle_due_allowances()
+    assert client.get(keys.connection_allowance(tenant.pk)) == b"0"
+
+
+@pytest.mark.usefixtures("clean_valkey")
+async def test_a_gateway_admits_nobody_to_an_application_whose_minutes_are_spent_and_keeps_who_is_there(
+    region: str,
+) -> None:
+    shop, sibling = plane_record(region, tenant_id=32), plane_record(region, tenant_id=32)
+    client: Redis = valkey.connect(region)
+    async with world(shop, sibling) as here:
+        before = await here.client(shop)
+        allowances.bound_connections(client, 32, shop.application_id, 0)
+        refused = Client(here.plane, shop)
+        assert (await refused.received())["type"] == "websocket.accept"
+        assert await refused.closed() == closing.CONNECTION_QUOTA.code
+        await here.client(sibling)
+        await before.subscribed("news")
+        allowances.bound_connections(client, 32, shop.application_id, None)
+        await here.client(shop)

@@ -71,8 +71,7 @@ class UsageLimits(ApiView):
 class ApplicationLimitsSerializer(BodySerializer):
     meters = serializers.DictField(
         child=OwnLimitSerializer(),
-        help_text="By meter, in units per period: `messages.published`, `messages.delivered`, `campaign.sends`, "
-        "`push.accepted`.",
+        help_text="By meter, in units per period: every meter but `connections.peak`.",
     )
 
 

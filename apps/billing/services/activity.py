@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from apps.billing.models import UsageSubject
+from apps.billing.models import Quota, UsageSubject
 from apps.billing.records import UsageRecordIn
 from apps.billing.services.periods import current_period
 from apps.billing.services.recording import record_usage
@@ -27,9 +27,21 @@ def count_active(*, tenant: Tenant, meter: str, seen: Mapping[str, datetime], ap
     return sum(_count(tenant, meter, starts_at, of_it, application_id) for starts_at, of_it in by_period.items())
 
 
+def newcomers(*, tenant: Tenant, meter: str, subjects: Collection[str]) -> set[str]:
+    """Which of these were not seen yet in the running period."""
+    return _unseen(tenant, meter, current_period(tenant=tenant).starts_at, subjects)
+
+
+def _unseen(tenant: Tenant, meter: str, starts_at: datetime, subjects: Collection[str]) -> set[str]:
+    known = UsageSubject.objects.of(tenant).filter(meter=meter, period_start=starts_at, subject__in=list(subjects))
+    return set(subjects) - set(known.values_list("subject", flat=True))
+
+
 def _count(tenant: Tenant, meter: str, starts_at: datetime, seen: Mapping[str, datetime], application_id: int) -> int:
-    known = UsageSubject.objects.of(tenant).filter(meter=meter, period_start=starts_at, subject__in=list(seen))
-    fresh = sorted(seen.keys() - set(known.values_list("subject", flat=True)))
+    fresh = sorted(_unseen(tenant, meter, starts_at, seen.keys()))
+    if fresh:  # before the hour's sums: whoever ends a reservation of this meter holds the quota already
+        quota = Quota.objects.of(tenant).filter(period__starts_at=starts_at, meter=meter)
+        quota.order_by("pk").select_for_update(of=("self",)).first()
     for first in range(0, len(fresh), _BATCH):
         records = [
             UsageRecordIn(

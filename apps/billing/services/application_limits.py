@@ -11,7 +11,18 @@ from collections.abc import Mapping
 from django.db.models import Sum
 
 from apps.billing.errors import BadLimit, QuotaExceeded
-from apps.billing.meters import CAMPAIGN_SENDS, MESSAGES_DELIVERED, MESSAGES_PUBLISHED, METERS, PUSH_ACCEPTED
+from apps.billing.meters import (
+    ACTIVE_DEVICES,
+    ACTIVE_SUBSCRIBERS,
+    CAMPAIGN_SENDS,
+    CONNECTION_MINUTES,
+    MESSAGES_DELIVERED,
+    MESSAGES_PUBLISHED,
+    MESSAGES_STORED,
+    METERS,
+    PUSH_ACCEPTED,
+    WEBHOOKS_DELIVERED,
+)
 from apps.billing.models import ApplicationLimit, BillingPeriod, Quota, Reservation, UsageAlert
 from apps.billing.reports import Grain, usage_report
 from apps.billing.services.limits import OwnLimit
@@ -21,7 +32,17 @@ from apps.tenants.models import Application, Tenant
 from apps.tenants.services import record_audit
 
 #: What a door can hold an application to. Its connections are a setting of the application (`max_connections`).
-LIMITABLE = (MESSAGES_PUBLISHED, MESSAGES_DELIVERED, CAMPAIGN_SENDS, PUSH_ACCEPTED)
+LIMITABLE = (
+    MESSAGES_PUBLISHED,
+    MESSAGES_DELIVERED,
+    MESSAGES_STORED,
+    CONNECTION_MINUTES,
+    CAMPAIGN_SENDS,
+    PUSH_ACCEPTED,
+    WEBHOOKS_DELIVERED,
+    ACTIVE_SUBSCRIBERS,
+    ACTIVE_DEVICES,
+)
 
 
 def limits_of_application(*, tenant: Tenant, application: Application) -> dict[str, OwnLimit]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.billing.meters import WEBHOOKS_DELIVERED
 from apps.billing.records import UsageRecordIn
+from apps.billing.services.call_limits import hold_or_free_calls
 from apps.billing.services.recording import record_usage
 from apps.core import clock
 from apps.tenants.models import Tenant
@@ -35,4 +36,5 @@ def _count(tenant: Tenant) -> None:
         for call in calls
     ]
     record_usage(records, tenant=tenant)
+    hold_or_free_calls(tenant=tenant)
     Delivery.objects.of(tenant).filter(pk__in=[call.pk for call in calls]).update(is_metered=True)

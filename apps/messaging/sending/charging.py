@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from apps.billing.meters import CAMPAIGN_SENDS, PUSH_ACCEPTED
+from apps.billing.meters import ACTIVE_DEVICES, ACTIVE_SUBSCRIBERS, CAMPAIGN_SENDS, PUSH_ACCEPTED
 from apps.billing.records import UsageRecordIn
 from apps.billing.services import record_usage
+from apps.billing.services.activity import count_active
 from apps.core import clock
 from apps.messaging.ledger.states import DeliveryState
 from apps.messaging.models import Message
@@ -31,6 +32,24 @@ def charge(message: Message, made: Slice, verdict: Verdict, called: Called) -> N
         records.append(_usage(message, PUSH_ACCEPTED, key, pushes, made.route))
     if records:
         record_usage(records, tenant=message.tenant)
+    _count_newcomers(message, made, set(accepted), called)
+
+
+def _count_newcomers(message: Message, made: Slice, accepted: set[int], called: Called) -> None:
+    """Counts who was reached for the first time in the period, where that is limited.
+
+    Here, where the slice's reservation ends, so that nobody else has the same places in between. Where nothing limits
+    it, `ledger/activity.py` counts them when the chunk is done.
+    """
+    subjects = {
+        ACTIVE_SUBSCRIBERS: [f"sub:{delivery.subscriber}" for delivery in made.ready if delivery.id in accepted],
+        ACTIVE_DEVICES: [
+            f"dev:{answer.device_id}" for answer in called.answers if answer.outcome.result is Result.ACCEPTED
+        ],
+    }
+    for meter in sorted(made.newcomers_of, reverse=True):
+        seen = dict.fromkeys(subjects[meter], clock.now())
+        count_active(tenant=message.tenant, meter=meter, seen=seen, application_id=message.application_id)
 
 
 def _usage(message: Message, meter: str, key: str, quantity: int, route: str) -> UsageRecordIn:

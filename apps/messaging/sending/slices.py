@@ -51,7 +51,8 @@ class Planned(NamedTuple):
 class Slice:
     """ready: deliveries and their pushes, in the same order. refused: deliveries that end unsent, by reason.
 
-    expires_at: when they are worth nothing any more. languages: of the people, by delivery.
+    expires_at: when they are worth nothing any more. languages: of the people, by delivery. newcomers_of: meters of
+    different people or devices that something limits.
     """
 
     ready: list[Planned] = field(default_factory=list)
@@ -59,6 +60,7 @@ class Slice:
     refused: dict[Reason, list[int]] = field(default_factory=lambda: defaultdict(list))
     expires_at: datetime | None = None
     languages: dict[int, str] = field(default_factory=dict)
+    newcomers_of: set[str] = field(default_factory=set)
 
     def keep(self, count: int) -> None:
         """The first `count` deliveries; the rest stay planned."""
@@ -79,12 +81,6 @@ class Slice:
         self.refused[reason].extend(delivery.id for delivery in self.ready if delivery.subscriber in people)
         self.ready = [delivery for delivery, _push in pairs if delivery.subscriber not in people]
         self.pushes = [push for delivery, push in pairs if delivery.subscriber not in people]
-
-    def refuse_beyond(self, room: int) -> None:
-        """Keeps the first `room` deliveries; the rest end for want of quota."""
-        room = max(room, 0)
-        self.refused[Reason.SPEND_CAP].extend(delivery.id for delivery in self.ready[room:])
-        self.keep(room)
 
     @property
     def first_attempts(self) -> int:

@@ -26,7 +26,11 @@ class Admission:
         self._counts[holding] += 1
         try:
             reply = await scripts.run(
-                self._lines, "admit", [*_keys(holding), keys.connection_allowance(tenant_id)], self._identity.node, cap
+                self._lines,
+                "admit",
+                [*_keys(holding), *keys.connection_allowances(tenant_id, application_id)],
+                self._identity.node,
+                cap,
             )
         except BaseException:
             self.release(tenant_id, application_id)
