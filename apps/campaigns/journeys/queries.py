@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from django.db import connection
 from django.db.models import Count
 
-from apps.campaigns.journeys.models import EntryState, Journey, JourneyEntry, JourneyVisit
-from apps.tenants.models import TenantQuerySet
+from apps.campaigns.journeys.models import EntryState, Journey, JourneyEntry, JourneyStatus, JourneyVisit
+from apps.tenants.models import Application, TenantQuerySet
 
 _DELIVERIES = """
 SELECT visit.step, sum(chunk.accepted + chunk.unknown), sum(chunk.failed), sum(chunk.suppressed)
@@ -98,3 +98,9 @@ def entries_of(
     if step:
         found = found.filter(step=step.replace("\0", ""))
     return found.filter(subscriber__external_id=external_id.replace("\0", "")) if external_id else found
+
+
+def running_journeys(application: Application) -> list[Journey]:
+    """Those that people can come into now, by name; a hundred at most."""
+    found = Journey.objects.of(application.tenant_id).filter(application=application, status=JourneyStatus.ACTIVE)
+    return list(found.order_by("name", "pk")[:100])

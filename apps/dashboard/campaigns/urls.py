@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from apps.dashboard.campaigns import actions, approvals, deliveries, editor, live, timing, views
+from apps.dashboard.campaigns import actions, approvals, calendar, deliveries, editor, live, timing, views
 from apps.dashboard.campaigns.results import views as results
 
 urlpatterns = [
     path("campaigns/", views.campaign_list, name="campaign-list"),
     path("campaigns/new", editor.campaign_create, name="campaign-create"),
+    path("campaigns/calendar", calendar.campaign_calendar, name="campaign-calendar"),
     path("campaigns/audience", views.audience_count, name="campaign-audience"),
     path("campaigns/occurrences", timing.campaign_occurrences, name="campaign-occurrences"),
     path("campaigns/<str:public_id>/", views.campaign, name="campaign"),
