@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from apps.campaigns.models import CampaignRun, ProviderQuota
 from apps.campaigns.planner import Rules
 from apps.campaigns.planner.slots import DAY, MINUTE, Slots, Window
+from apps.core import clock
+from apps.messaging.content.rendering import Content
 from apps.messaging.sending.strategies import first_routes
+from apps.providers.allowances import limits_of_account, used_today
 from apps.providers.base import Limits
-from apps.providers.registry import limits_of
 from apps.tenants.models import Application
 
 
-def slots_for(rules: Rules, limits: Limits, *, minutes: object = None, days: object = None) -> Slots | None:
-    """None when nothing limits how many leave at once. minutes, days: what is taken, as Window writes it."""
+def slots_for(
+    rules: Rules, limits: Limits, *, minutes: object = None, days: object = None, used: int = 0
+) -> Slots | None:
+    """None when nothing limits how many leave at once. minutes, days: what is taken, as Window writes it. used: of
+    today's quota, by whomever."""
     per_minute = min((limit for limit in (rules.throttle, limits.per_minute) if limit is not None), default=None)
     windows = []
     if per_minute is not None:
         windows.append(Window(MINUTE, per_minute, minutes))  # type: ignore[arg-type]  # JSON
     if limits.per_day is not None:
-        windows.append(Window(DAY, limits.per_day, days))  # type: ignore[arg-type]  # JSON
+        day = Window(DAY, limits.per_day, days, early=limits.day_begins)  # type: ignore[arg-type]  # JSON
+        day.take_at_least(day.slot_of(clock.now()), used)
+        windows.append(day)
     return Slots(*windows) if windows else None
 
 
 def slots_of_run(run: CampaignRun, rules: Rules) -> Slots | None:
     """As far as they are taken. The provider's days are held until the commit."""
-    route = first_of(run)
-    limits = limits_of(route)
-    days = _quota(run.message.application, route).slots if limits.per_day is not None else None
-    return slots_for(rules, limits, minutes=run.slots, days=days)
+    route, application = first_of(run), run.message.application
+    limits = limits_for(application, route, run.message.content)
+    if limits.per_day is None:
+        return slots_for(rules, limits, minutes=run.slots)
+    used = used_today(application=application, provider=route)
+    return slots_for(rules, limits, minutes=run.slots, days=_quota(application, route).slots, used=used)
 
 
 def first_of(run: CampaignRun) -> str:
@@ -35,12 +46,21 @@ def first_of(run: CampaignRun) -> str:
     return first_routes(run.message.strategy, run.message.routes)[0]
 
 
-def slots_now(application: Application, route: str, rules: Rules) -> Slots | None:
-    """As a run that started now by this route would find them."""
-    limits = limits_of(route)
+def slots_now(application: Application, route: str, rules: Rules, content: Content) -> Slots | None:
+    """As a run that started now by this route, with these words, would find them."""
+    limits = limits_for(application, route, content)
+    if limits.per_day is None:
+        return slots_for(rules, limits)
     quotas = ProviderQuota.objects.of(application.tenant_id).filter(application=application, provider=route)
-    taken = quotas.values_list("slots", flat=True).first() if limits.per_day is not None else None
-    return slots_for(rules, limits, days=taken)
+    taken = quotas.values_list("slots", flat=True).first()
+    return slots_for(rules, limits, days=taken, used=used_today(application=application, provider=route))
+
+
+def limits_for(application: Application, route: str, content: Content) -> Limits:
+    """Of the account that sends by this route: a day's quota of marketing holds for nobody who sends a service."""
+    limits = limits_of_account(application=application, provider=route)
+    is_service = bool(content) and all(words.get("purpose") == "service" for words in content.values())
+    return replace(limits, per_day=None) if limits.marketing_only and is_service else limits
 
 
 def keep_slots(run: CampaignRun, slots: Slots) -> None:

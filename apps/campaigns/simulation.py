@@ -14,7 +14,7 @@ from apps.audience.queries import refusal
 from apps.billing.services.caps import Quote, quote_sends
 from apps.campaigns.audiences import audience_of_campaign, unknown_variables
 from apps.campaigns.deciding import arms_of, people_in
-from apps.campaigns.dry_run import DryRun, dry_run_of
+from apps.campaigns.dry_run import DryRun, ProviderDay, dry_run_of
 from apps.campaigns.errors import ExperimentInvalid
 from apps.campaigns.models import Campaign
 from apps.campaigns.planner import Decision, Due, Facts
@@ -56,7 +56,7 @@ class Simulation:
     rendered: for how many the words were really made; template errors are counted among these. When `is_exact` they
     are everybody, and the figures are what a send would do now. warnings: variables that nobody has. price: of the
     sends, were all of them accepted. ways: the campaign's routes in turn. extra_sends: that these may cause on top, at
-    most; price_at_most is with them.
+    most; price_at_most is with them. provider_day: of the network's quota, where one is declared.
     """
 
     audience: int = 0
@@ -73,11 +73,23 @@ class Simulation:
     ways: list[Way] = field(default_factory=list)
     extra_sends: int = 0
     price_at_most: Quote | None = None
+    provider_day: ProviderDay | None = None
 
     @property
     def is_exact(self) -> bool:
         tried = self.planned.total() + self.suppressed[Reason.TEMPLATE_ERROR]
         return self.rendered >= tried and self.decided == self.audience
+
+    @property
+    def provider_days(self) -> int:
+        """Days of the network's that the run takes, by its quota; 0 where there is none."""
+        return self.provider_day.count_days(self.by_hour) if self.provider_day else 0
+
+    @property
+    def exceeds_the_day(self) -> bool:
+        """Whether some wait for another day, or are left out, because of the network's quota."""
+        day = self.provider_day
+        return day is not None and (self.sends > day.left or self.suppressed[Reason.PROVIDER_QUOTA] > 0)
 
     @property
     def sends(self) -> int:
@@ -89,7 +101,9 @@ def simulate_campaign(campaign: Campaign) -> Simulation:
     content = compile_content(content_of(campaign))
     audience = audience_of_campaign(campaign)
     result = Simulation(warnings=unknown_variables(content, audience))
-    _count(result, audience, dry_run_of(campaign))
+    dry_run = dry_run_of(campaign)
+    _count(result, audience, dry_run)
+    result.provider_day = dry_run.provider_day()
     people = [Recipient(*row) for row in audience.exclude(refusal()).order_by("pk").values_list(*COLUMNS)[:RENDERED]]
     _render(result, campaign, content, people)
     _price(result, campaign)

@@ -189,10 +189,16 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many pushes a network takes from one application, as it declares; None: it does not say. Days are of UTC."""
+    """How many pushes a network takes from one application, as it declares; None: it does not say.
+
+    day_begins: seconds before midnight of UTC at which its day does. marketing_only: what is a service is not counted.
+    A field `daily_quota` of the credential says `per_day` for that account (apps/providers/allowances.py).
+    """
 
     per_minute: int | None = None
     per_day: int | None = None
+    day_begins: int = 0
+    marketing_only: bool = False
 
 
 class Provider(Protocol):

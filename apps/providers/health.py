@@ -128,11 +128,12 @@ def _health_of(tenant: Tenant, application: Application, row: ProviderCredential
         retry_at=now + timedelta(seconds=standing.wait) if standing.wait else None,
         hours=hours,
         errors=errors,
-        quota_left=_quota_left(row.provider, sender),
+        quota_left=quota_left(row.provider, sender),
     )
 
 
-def _quota_left(provider: str, sender: Sender) -> int | None:
+def quota_left(provider: str, sender: Sender) -> int | None:
+    """Pushes that the network still takes today, where one can know."""
     ask = getattr(open_provider(provider, sender), "quota_left", None)
     return None if ask is None else ask()
 

@@ -169,6 +169,12 @@ class WaySerializer(serializers.Serializer[Way]):
     extra = serializers.IntegerField(help_text="Further sends that it may cause, at most.")
 
 
+class ProviderDaySerializer(serializers.Serializer[Any]):
+    route = serializers.CharField()
+    per_day = serializers.IntegerField(help_text="What the network, or the credential, says that a day takes.")
+    left = serializers.IntegerField(help_text="Of the day on which the run would start.")
+
+
 class SimulationSerializer(serializers.Serializer[Any]):
     audience = serializers.IntegerField(help_text="People.")
     sends = serializers.IntegerField(help_text="How many of them would be sent to.")
@@ -188,6 +194,7 @@ class SimulationSerializer(serializers.Serializer[Any]):
     ways = WaySerializer(many=True, help_text="The campaign's own routes, in the order of use.")
     extra_sends = serializers.IntegerField(help_text="Further sends that the routes may cause, at most.")
     price_at_most = PriceSerializer(help_text="With these.")
+    provider_day = ProviderDaySerializer(allow_null=True, help_text="Null where no quota of a day is declared.")
 
     @extend_schema_field(HourSerializer(many=True))
     def get_by_hour(self, found: Any) -> Any:

@@ -15,19 +15,24 @@ MINUTE, DAY = 60, 86_400
 
 
 class Window:
-    """Slots of `seconds`, each with room for `limit`. Slots are numbered from 1970."""
+    """Slots of `seconds`, each with room for `limit`. Slots are numbered from 1970, begun `early` seconds before."""
 
-    def __init__(self, seconds: int, limit: int, taken: Mapping[str, Any] | None = None) -> None:
-        self.seconds, self.limit = seconds, limit
+    def __init__(self, seconds: int, limit: int, taken: Mapping[str, Any] | None = None, *, early: int = 0) -> None:
+        self.seconds, self.limit, self.early = seconds, limit, early
         taken = taken or {}
         self._full: list[list[int]] = [list(pair) for pair in taken.get("full", ())]
-        self.partial: dict[int, int] = {int(slot): count for slot, count in taken.get("partial", {}).items()}
+        self.partial: dict[int, int] = {}
+        for slot, count in taken.get("partial", {}).items():
+            self.take(int(slot), count)  # which is more than there is room for where the limit was lowered
 
     def to_json(self) -> dict[str, Any]:
         return {"full": self._full, "partial": self.partial}
 
     def slot_of(self, instant: datetime) -> int:
-        return int(instant.timestamp()) // self.seconds
+        return (int(instant.timestamp()) + self.early) // self.seconds
+
+    def start_of(self, slot: int) -> datetime:
+        return datetime.fromtimestamp(slot * self.seconds - self.early, UTC)
 
     def is_full(self, slot: int) -> bool:
         return self.free_from(slot) != slot
@@ -41,12 +46,16 @@ class Window:
         return 0 if self.is_full(slot) else self.limit - self.partial.get(slot, 0)
 
     def take(self, slot: int, count: int) -> None:
-        """count: not more than there is room for."""
         taken = self.partial.pop(slot, 0) + count
         if taken < self.limit:
             self.partial[slot] = taken
         else:
             self._fill(slot)
+
+    def take_at_least(self, slot: int, count: int) -> None:
+        """Others have used so many places of it, planned or not."""
+        if count and not self.is_full(slot):
+            self.take(slot, max(0, count - self.partial.get(slot, 0)))
 
     def _fill(self, slot: int) -> None:
         insort(self._full, [slot, slot + 1])
@@ -74,7 +83,7 @@ class Slots:
                 slot = window.slot_of(instant)
                 free = window.free_from(slot)
                 if free != slot:
-                    instant, moved = datetime.fromtimestamp(free * window.seconds, UTC), True
+                    instant, moved = window.start_of(free), True
         return instant
 
     def take(self, instant: datetime, count: int) -> int:

@@ -22,6 +22,7 @@ from apps.dashboard.campaigns.price import price_shown
 from apps.dashboard.campaigns.timing_words import words_of
 from apps.dashboard.errors import NoApplication
 from apps.dashboard.messaging.typed import typed
+from apps.dashboard.route_names import route_name
 from apps.messaging.queries import reasons_of
 from apps.tenants.models import TenantQuerySet
 
@@ -98,6 +99,7 @@ def review(
             "planned": list(found.planned.items()),
             "suppressed": list(found.suppressed.items()),
             "by_variant": sorted(found.by_variant.items()),
+            "provider_route": route_name(found.provider_day.route) if found.provider_day else "",
             "suppressed_total": found.suppressed.total(),
             "departures": departures_of(found.by_hour, request.tenant.timezone),
             "price": price_shown(found.price, request.LANGUAGE_CODE or "en") if found.price else None,

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.providers.base import CredentialField
+from apps.providers.base import CredentialField, Limits
 from apps.providers.errors import CredentialInvalid
 
 #: Devices of one request (the vendors take 1,000): a lost answer leaves no more than these unknown.
@@ -47,6 +47,11 @@ class Rules:
     batch: int = BATCH
     per_second_is_of_requests: bool = False
     measure: Callable[[str], int] = len
+
+
+def limits_in_china(per_second: int | None = None) -> Limits:
+    """What is planned with: the rate, and the days by which `daily_quota` counts marketing."""
+    return Limits(None if per_second is None else per_second * 60, day_begins=8 * 3_600, marketing_only=True)
 
 
 def text_field(name: str, label: Any, help: Any = "", *, is_required: bool = False) -> CredentialField:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core import clock
 from apps.providers.answers import json_object
-from apps.providers.base import CredentialField, Limits, Needs, Push
+from apps.providers.base import CredentialField, Needs, Push
 from apps.providers.errors import CredentialInvalid
 from apps.providers.exchanges import Reply, Request
 from apps.providers.jwt import sign_ps256
@@ -26,7 +26,7 @@ from apps.providers.proxies import PROXY
 from apps.providers.tokens import Token, TokenPolicy, TokenRefused
 from apps.providers.vendors.answers import Codes, Said
 from apps.providers.vendors.content import Tap, data_of, is_marketing, number_of, tap_of
-from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, choice_field
+from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, choice_field, limits_in_china
 from apps.providers.vendors.huawei import MAX_PAYLOAD, SERVICE_CATEGORIES, STALE, WORDS, read_answer, require_size
 from apps.providers.vendors.token import JSON, KEEP_FOR, TokenProvider
 
@@ -80,7 +80,7 @@ class HarmonyProvider(TokenProvider):
         reaches="devices",
         platforms=("harmony",),
     )  # fmt: skip
-    limits: ClassVar = Limits(per_minute=6_000 * 60)
+    limits: ClassVar = limits_in_china(per_second=6_000)
     rules: ClassVar = Rules(6_000, title=1_000, body=MAX_PAYLOAD, ttl=(1, 1_296_000), marketing_a_day=2)
     codes: ClassVar = Codes(WORDS)
     stale: ClassVar = STALE

@@ -15,14 +15,14 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core import clock
 from apps.providers.answers import json_object
-from apps.providers.base import CredentialField, Limits, Needs, Push
+from apps.providers.base import CredentialField, Needs, Push
 from apps.providers.exchanges import Reply, Request
 from apps.providers.proxies import PROXY
 from apps.providers.tokens import Token, TokenPolicy
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import Codes, Said, Word
 from apps.providers.vendors.content import data_of, is_marketing, number_of
-from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, check_names, text_field
+from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, check_names, limits_in_china, text_field
 from apps.providers.vendors.huawei import MAX_PAYLOAD, STALE, WORDS, click_of, require_size
 from apps.providers.vendors.token import JSON, KEEP_FOR, TokenProvider, milliseconds, oauth_token
 
@@ -46,7 +46,7 @@ class HonorProvider(TokenProvider):
         reaches="devices",
         platforms=("honor",),
     )  # fmt: skip
-    limits: ClassVar = Limits(per_minute=3_000 * 60)
+    limits: ClassVar = limits_in_china(per_second=3_000)
     rules: ClassVar = Rules(3_000, title=1_000, body=MAX_PAYLOAD, ttl=(1, 1_296_000), marketing_a_day=2)
     codes: ClassVar = Codes(WORDS | {"200": answers.ACCEPTED, "503": answers.LATER})
     stale: ClassVar = STALE

@@ -14,14 +14,22 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from apps.providers.answers import json_object
-from apps.providers.base import CredentialField, Limits, Needs, Push
+from apps.providers.base import CredentialField, Needs, Push
 from apps.providers.exchanges import Reply, Request
 from apps.providers.proxies import PROXY
 from apps.providers.tokens import Token, TokenPolicy
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import Codes, Said, Word
 from apps.providers.vendors.content import Tap, data_of, digest_of, is_marketing, tap_of
-from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, check_names, choice_field, text_field
+from apps.providers.vendors.fields import (
+    LIMIT_FIELDS,
+    RECEIPTS,
+    Rules,
+    check_names,
+    choice_field,
+    limits_in_china,
+    text_field,
+)
 from apps.providers.vendors.token import JSON, KEEP_FOR, TokenProvider, oauth_token
 
 MAX_PAYLOAD = 4_096
@@ -81,7 +89,7 @@ class HuaweiProvider(TokenProvider):
         reaches="devices",
         platforms=("huawei",),
     )  # fmt: skip
-    limits: ClassVar = Limits(per_minute=6_000 * 60)
+    limits: ClassVar = limits_in_china(per_second=6_000)
     rules: ClassVar = Rules(6_000, title=1_000, body=MAX_PAYLOAD, ttl=(1, 1_296_000), marketing_a_day=2)
     codes: ClassVar = Codes(WORDS)
     stale: ClassVar = STALE

@@ -11,13 +11,13 @@ import orjson
 from django.utils.translation import gettext_lazy as _
 
 from apps.providers.answers import json_object
-from apps.providers.base import CredentialField, Limits, Needs, Push
+from apps.providers.base import CredentialField, Needs, Push
 from apps.providers.exchanges import Reply, Request
 from apps.providers.proxies import PROXY
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import Codes, Said, Word
 from apps.providers.vendors.content import Tap, data_of, digest_of, tap_of
-from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, check_names, text_field
+from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, check_names, limits_in_china, text_field
 from apps.providers.vendors.provider import VendorProvider
 from apps.providers.vendors.token import FORM
 
@@ -51,7 +51,7 @@ class MeizuProvider(VendorProvider):
         reaches="devices",
         platforms=("meizu",),
     )  # fmt: skip
-    limits: ClassVar = Limits(per_minute=200 * 60)
+    limits: ClassVar = limits_in_china(per_second=200)
     rules: ClassVar = Rules(200, title=32, body=100, ttl=(0, 72 * _HOUR), marketing_a_day=0)
     codes: ClassVar = Codes(
         {

@@ -13,14 +13,14 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core import clock
 from apps.providers.answers import json_object
-from apps.providers.base import CredentialField, Limits, Needs, Push, Result
+from apps.providers.base import CredentialField, Needs, Push, Result
 from apps.providers.exchanges import Reply, Request
 from apps.providers.proxies import PROXY
 from apps.providers.tokens import Token, TokenPolicy, TokenRefused
 from apps.providers.vendors import answers
 from apps.providers.vendors.answers import MIDNIGHT, Codes, Said, Word
 from apps.providers.vendors.content import Tap, data_of, is_marketing, number_of, tap_of
-from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, check_names, text_field
+from apps.providers.vendors.fields import LIMIT_FIELDS, RECEIPTS, Rules, check_names, limits_in_china, text_field
 from apps.providers.vendors.token import FORM, KEEP_FOR, TokenProvider, milliseconds
 
 _SHORT_BODY = 50
@@ -54,7 +54,7 @@ class OppoProvider(TokenProvider):
         reaches="devices",
         platforms=("oppo",),
     )  # fmt: skip
-    limits: ClassVar = Limits(per_minute=5_000 * 60)
+    limits: ClassVar = limits_in_china(per_second=5_000)
     rules: ClassVar = Rules(5_000, title=50, body=128, ttl=(0, 864_000), marketing_a_day=2)
     codes: ClassVar = Codes(
         {

@@ -26,7 +26,7 @@ from apps.providers.quotas import DayQuota
 from apps.providers.tokens import TokenRefused, TokenUnavailable
 from apps.providers.vendors.answers import CHINA, MIDNIGHT, Codes, Said, seconds_until
 from apps.providers.vendors.content import groups_of, is_marketing
-from apps.providers.vendors.fields import LIMIT_FIELDS, Rules, check_limits
+from apps.providers.vendors.fields import LIMIT_FIELDS, Rules, check_limits, limits_in_china
 
 _STREAMS, _TIMEOUT = 16, 15.0
 #: Seconds a call waits for its turn; beyond that the pushes are given back.
@@ -41,7 +41,7 @@ class VendorProvider(ABC):
 
     name: ClassVar[str]
     needs: ClassVar[Needs]
-    limits: ClassVar[Limits] = Limits()
+    limits: ClassVar[Limits] = limits_in_china()
     rules: ClassVar[Rules]
     codes: ClassVar[Codes]
     nobody: ClassVar[str] = "0" * 32

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core import clock
 from apps.providers.answers import json_object
-from apps.providers.base import CredentialField, Limits, Needs, Push, Result
+from apps.providers.base import CredentialField, Needs, Push, Result
 from apps.providers.exchanges import Answer, Reply, Request
 from apps.providers.http import exchange
 from apps.providers.proxies import PROXY
@@ -26,6 +26,7 @@ from apps.providers.vendors.fields import (
     Rules,
     check_names,
     choice_field,
+    limits_in_china,
     text_field,
 )
 from apps.providers.vendors.token import JSON, KEEP_FOR, TokenProvider, milliseconds
@@ -64,7 +65,7 @@ class VivoProvider(TokenProvider):
         reaches="devices",
         platforms=("vivo",),
     )  # fmt: skip
-    limits: ClassVar = Limits(per_minute=3_000 * 60)
+    limits: ClassVar = limits_in_china(per_second=3_000)
     rules: ClassVar = Rules(3_000, title=40, body=100, ttl=(60, 604_800), marketing_a_day=2, measure=columns_of)
     codes: ClassVar = Codes(
         {

@@ -12,9 +12,11 @@ from apps.providers.base import Endpoint, Notification, Result, Scope
 from apps.providers.counterparts.faults import Cut, Refuse, Say
 from apps.providers.counterparts.vendors.common import VendorService
 from apps.providers.errors import CredentialInvalid, NetworkSilent
+from apps.providers.registry import limits_of
 from apps.providers.vendors.answers import CHINA
 from tests.providers.factories import SENT_AT
 from tests.providers.vendors.conftest import ACCEPTED, Bench, words
+from tests.providers.vendors.phones import PHONES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clean_valkey")]
 GIVING_TOKENS = ["huawei", "honor", "oppo", "vivo"]
@@ -222,3 +224,9 @@ def test_an_id_that_would_be_two_is_refused(bench: Bench, address: str) -> None:
     outcomes = bench.provider().send([replace(bench.push(0), endpoint=Endpoint(address))])
     assert words(outcomes) == [(Result.REJECTED, Scope.DEVICE, "malformed_token")]
     assert bench.server.requests == 0
+
+
+@pytest.mark.parametrize("name", PHONES)
+def test_its_days_are_those_of_china_and_count_marketing(name: str) -> None:
+    limits = limits_of(name)
+    assert (limits.day_begins, limits.marketing_only, limits.per_day) == (8 * 3_600, True, None)
