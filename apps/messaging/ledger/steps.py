@@ -37,7 +37,7 @@ SELECT %(tenant)s, %(message)s,
     (%(chunks)s::bigint[])[(%(firsts)s::int[])[verdict + 1] + CASE WHEN reason = '' THEN place / %(size)s ELSE 0 END],
     subscriber_id, %(route)s, CASE WHEN reason = '' THEN 'planned' ELSE 'suppressed' END, reason, 0
 FROM (
-    SELECT subscriber_id, verdict, row_number() OVER (PARTITION BY verdict ORDER BY subscriber_id) - 1 AS place,
+    SELECT subscriber_id, verdict, row_number() OVER ({alike}) - 1 AS place,
         (%(reasons)s::text[])[verdict + 1] AS reason
     FROM ({source}) AS source
 ) AS placed
@@ -157,8 +157,10 @@ def plan_selected(
     for place, one in enumerate(chunks):
         one.tenant_id, one.message_id, one.number = tenant_id, message_id, number + place
     Chunk.objects.bulk_create(chunks)
+    # Which of a verdict's chunks somebody lies in is all the same, so where all get the same verdict nothing is sorted.
+    alike = "PARTITION BY verdict" if len(counts) > 1 else ""
     written = _execute(
-        _PLAN_SELECTED.format(source=source),
+        _PLAN_SELECTED.format(source=source, alike=alike),
         {
             **parameters, "tenant": tenant_id, "message": message_id, "route": route, "size": chunk,
             "chunks": [one.pk for one in chunks], "firsts": firsts, "reasons": [verdict.reason for verdict in counts],
