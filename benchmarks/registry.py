@@ -12,6 +12,7 @@ MODULES = (
     "benchmarks.fanout",
     "benchmarks.publishing",
     "benchmarks.connecting",
+    "benchmarks.closing",
     "benchmarks.many_channels",
     "benchmarks.latency",
     "benchmarks.resuming",

@@ -21,7 +21,7 @@ def node_modules() -> Path:
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("Node.js and npm are not installed")
     installed = HERE / "node_modules"
-    if not all((installed / name).exists() for name in ("pusher-js", "http_ece")):
+    if not all((installed / name).exists() for name in ("pusher-js", "http_ece", "laravel-echo")):
         done = subprocess.run(["npm", "ci", "--loglevel=error"], cwd=HERE, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"npm ci failed: {done.stderr.strip()[-300:]}")

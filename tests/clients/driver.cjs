@@ -103,6 +103,8 @@ const commands = {
   },
 };
 
+Object.assign(commands, require("./echo.cjs")(say, () => ({ client, key: app.key })));
+
 readline.createInterface({ input: process.stdin }).on("line", async (line) => {
   const command = JSON.parse(line);
   try {
