@@ -42,6 +42,7 @@ ACROSS_TENANTS = {
     "apps/billing/services/reservations.py": 1,
     "apps/billing/services/retention.py": 1,
     "apps/billing/services/watching.py": 1,
+    "apps/campaigns/journeys/fusing.py": 1,
     "apps/campaigns/planning.py": 2,
     "apps/campaigns/services/fuses.py": 1,
     "apps/campaigns/services/running.py": 2,

@@ -94,7 +94,7 @@ class ResumeUnconfirmed(HouseError):
 
     category = Category.CONFLICT
     code = "resume_unconfirmed"
-    default_message = _("This campaign was paused because too much went wrong. Confirm that it shall go on.")
+    default_message = _("This was paused because too much went wrong. Confirm that it shall go on.")
 
     def __init__(self, reason: str) -> None:
         super().__init__(details={"reason": reason})
@@ -115,7 +115,7 @@ class WinnerChosen(HouseError):
 class ApprovalMissing(HouseError):
     category = Category.CONFLICT
     code = "approval_missing"
-    default_message = _("A second person must approve this campaign as it is now.")
+    default_message = _("A second person must approve this as it is now.")
 
 
 class ApprovalOutdated(HouseError):

@@ -186,16 +186,19 @@ class SendingDefaults(TenantOwned):
 
 
 class Approval(PublicIdModel, TenantOwned, TimestampedModel):
-    """Somebody asks for a plan to be approved, and somebody else decides. plan, hash: what is signed
-    (services.approving). figures: of the dry run. decision: empty, approved or rejected. asked_by: None for an API key.
+    """Somebody asks for the plan of a campaign or a journey to be approved, and somebody else decides. plan, hash: what
+    is signed (services.approving). figures: of the dry run. decision: empty, approved or rejected. asked_with: public
+    id of the API key or OAuth client that asked, whose maker is asked_by; empty for a person.
     """
 
     public_id_prefix: ClassVar[str] = "apv"
 
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+", db_index=False)
+    campaign = models.ForeignKey(Campaign, null=True, on_delete=models.CASCADE, related_name="+", db_index=False)
+    journey = models.ForeignKey(Journey, null=True, on_delete=models.CASCADE, related_name="+", db_index=False)
     plan: models.JSONField[Any, Any] = models.JSONField()
     hash = models.CharField(max_length=64)
     figures: models.JSONField[Any, Any] = models.JSONField()
+    asked_with = models.CharField(max_length=40, blank=True, default="", db_default="")
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     decision = models.CharField(max_length=8, blank=True, default="")
@@ -203,13 +206,26 @@ class Approval(PublicIdModel, TenantOwned, TimestampedModel):
     objects: ClassVar[TenantManager[Approval]] = TenantManager()
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["tenant", "campaign", "-id"], name="approval_of_campaign")]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "campaign", "-id"], name="approval_of_campaign"),
+            models.Index(
+                fields=["tenant", "journey", "-id"],
+                condition=models.Q(journey__isnull=False),
+                name="approval_of_journey",
+            ),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(decision__in=["", "approved", "rejected"]), name="approval_decision_is_known"
             ),
             models.UniqueConstraint(
                 fields=["tenant", "campaign"], condition=models.Q(decision=""), name="one_approval_is_asked_at_a_time"
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "journey"], condition=models.Q(decision=""), name="one_journey_approval_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(campaign=None) ^ models.Q(journey=None), name="an_approval_is_of_one_plan"
             ),
         ]
 

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from apps.campaigns import planning
 from apps.campaigns.journeys.engine import advance_journeys, due_journeys
+from apps.campaigns.journeys.fusing import pause_blown_journeys
 from apps.campaigns.journeys.triggers import take_events
 from apps.campaigns.services import running, winners
 from apps.campaigns.services.fuses import pause_blown_campaigns
@@ -21,6 +22,7 @@ def tick(**_unknown: object) -> None:
     running.start_due_campaigns()
     running.finish_ended_campaigns()
     pause_blown_campaigns()
+    pause_blown_journeys()
     winners.choose_due_winners()
     if planning.idle_runs():
         ring(PLAN)

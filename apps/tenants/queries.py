@@ -211,6 +211,17 @@ def find_oauth_client(client_id: str, secret: str) -> ClientRecord | None:
     )
 
 
+def maker_of(*, tenant: Tenant, actor: str) -> User | None:
+    """Who made the API key or OAuth client with this public id; None when nobody known did. Expects the tenant's scope.
+    What was made with a key has that key's maker."""
+    for model in (ApiKey, OAuthClient):
+        number = ids.decode(model.public_id_prefix, actor)
+        if number is not None:
+            row = model.objects.of(tenant).select_related("created_by").filter(pk=number).first()
+            return row.created_by if row else None
+    return None
+
+
 def memberships_of(user: User) -> list[MembershipRecord]:
     """Every tenant this person may enter, by name."""
     with all_tenants(CrossTenantRole.REGISTRY):

@@ -31,8 +31,8 @@ def campaign(application: Application, people: list[str]) -> Campaign:
 
 def approve(campaign: Campaign, asker: User, approver: User) -> None:
     tenant = campaign.tenant
-    asked = ask_for_approval(tenant=tenant, campaign=campaign, actor="x", asked_by=asker)
-    approving.decide_approval(tenant=tenant, campaign=campaign, user=approver, approves=True, seen=asked.hash)
+    asked = ask_for_approval(tenant=tenant, subject=campaign, actor="x", asked_by=asker)
+    approving.decide_approval(tenant=tenant, subject=campaign, user=approver, approves=True, seen=asked.hash)
 
 
 def test_nothing_is_scheduled_before_somebody_else_approved(campaign: Campaign, owner: User, other_owner: User) -> None:
@@ -64,11 +64,11 @@ def test_a_change_voids_the_approval_and_is_shown(campaign: Campaign, owner: Use
 def test_who_saw_another_plan_cannot_approve_this_one(campaign: Campaign, owner: User, other_owner: User) -> None:
     tenant = campaign.tenant
     with tenant_scope(tenant):
-        asked = ask_for_approval(tenant=tenant, campaign=campaign, actor="x", asked_by=owner)
+        asked = ask_for_approval(tenant=tenant, subject=campaign, actor="x", asked_by=owner)
         update_campaign(tenant=tenant, campaign=campaign, plan=Plan(**{**PLAN, "name": "Else"}))  # type: ignore[arg-type]
         with pytest.raises(ApprovalOutdated):
             approving.decide_approval(
-                tenant=tenant, campaign=campaign.refreshed(), user=other_owner, approves=True, seen=asked.hash
+                tenant=tenant, subject=campaign.refreshed(), user=other_owner, approves=True, seen=asked.hash
             )
 
 

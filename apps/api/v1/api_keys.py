@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from apps.api.base import PAGE_PARAMETERS, ApiRequest, ApiView, BodySerializer, page_of
 from apps.tenants.models import ApiKey, TenantQuerySet
 from apps.tenants.permissions import KEY_SCOPES
+from apps.tenants.queries import maker_of
 from apps.tenants.services import create_api_key, revoke_api_key
 
 
@@ -61,6 +62,7 @@ class ApiKeyList(ApiView):
             expires_at=body["expires_at"],
             allowed=request.principal.scopes,
             actor=request.principal.actor,
+            created_by=maker_of(tenant=request.tenant, actor=request.principal.actor),
         )
         answer: dict[str, Any] = {**ApiKeySerializer(made.api_key).data, "token": made.token}
         return Response(answer, status=status.HTTP_201_CREATED)

@@ -69,6 +69,7 @@ class JourneySerializer(serializers.Serializer[Journey]):
     id = serializers.CharField(source="public_id")
     name = serializers.CharField()
     status = serializers.ChoiceField(choices=[status.value for status in JourneyStatus])
+    paused_for = serializers.CharField(help_text="Why it was paused by itself: error_rate, tokens_gone; or empty.")
     version = serializers.IntegerField(help_text="Of the newest published version; 0 for none.")
     definition = serializers.JSONField(help_text="The draft.")
     created_at = serializers.DateTimeField()
@@ -199,9 +200,21 @@ class JourneyPause(_JourneyVerb):
     verb = staticmethod(pause_journey)
 
 
-@extend_schema(operation_id="resume_journey", request=None, responses=JourneySerializer)
-class JourneyResume(_JourneyVerb):
-    verb = staticmethod(resume_journey)
+class JourneyResumeBody(BodySerializer):
+    confirm = serializers.BooleanField(
+        default=False, help_text="Needed when the journey was paused by itself (`paused_for`)."
+    )
+
+
+class JourneyResume(ApiView):
+    permissions = {"POST": "campaigns.send"}
+
+    @extend_schema(operation_id="resume_journey", request=JourneyResumeBody, responses=JourneySerializer)
+    def post(self, request: ApiRequest, journey_id: str) -> Response:
+        journey = _journeys_of(request).access(journey_id)
+        body = self.body(JourneyResumeBody)
+        resumed = resume_journey(tenant=request.tenant, journey=journey, confirm=body["confirm"])
+        return Response(JourneySerializer(resumed).data)
 
 
 @extend_schema(operation_id="archive_journey", request=None, responses=JourneySerializer)

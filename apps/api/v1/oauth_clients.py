@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from apps.api.base import PAGE_PARAMETERS, ApiRequest, ApiView, BodySerializer, page_of
 from apps.tenants.models import OAuthClient, TenantQuerySet
 from apps.tenants.permissions import KEY_SCOPES
+from apps.tenants.queries import maker_of
 from apps.tenants.services import create_oauth_client, revoke_oauth_client
 
 
@@ -61,6 +62,7 @@ class OAuthClientList(ApiView):
             scopes=body["scopes"],
             allowed=request.principal.scopes,
             actor=request.principal.actor,
+            created_by=maker_of(tenant=request.tenant, actor=request.principal.actor),
         )
         answer: dict[str, Any] = {**OAuthClientSerializer(made.client).data, "client_secret": made.secret}
         return Response(answer, status=status.HTTP_201_CREATED)

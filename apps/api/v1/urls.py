@@ -102,6 +102,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("campaigns/<str:campaign_id>/why", campaign_timing.CampaignWhy.as_view()),
     path("journeys", journeys.JourneyList.as_view()),
     path("journeys/<str:journey_id>", journeys.JourneyDetail.as_view()),
+    path("journeys/<str:journey_id>/approval", campaign_approval.JourneyApproval.as_view()),
     path("journeys/<str:journey_id>/publish", journeys.JourneyPublish.as_view()),
     path("journeys/<str:journey_id>/pause", journeys.JourneyPause.as_view()),
     path("journeys/<str:journey_id>/resume", journeys.JourneyResume.as_view()),

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from apps.campaigns.journeys.definition import Definition, Reentry, ReentryRule
 from apps.campaigns.journeys.models import EntryState, Journey, JourneyEntry
-from apps.campaigns.planner.slots import MINUTE, Slots, Window
+from apps.campaigns.journeys.places import take_places
 from apps.core import clock
 
 
@@ -90,18 +90,6 @@ def _starts(journey: Journey, definition: Definition, count: int, now: datetime)
     """When each of `count` people begins: at once, or in the first minute that has room."""
     if definition.entries_per_minute is None:
         return [now] * count
-    window = Window(MINUTE, definition.entries_per_minute, _still_ahead(journey, now))
-    slots, starts = Slots(window), list[datetime]()
-    while len(starts) < count:
-        free = slots.first_free(now)
-        starts += [free] * slots.take(free, count - len(starts))
-    journey.changed(slots=window.to_json())
+    starts, taken = take_places(count, limit=definition.entries_per_minute, taken=journey.slots, now=now)
+    journey.changed(slots=taken)
     return starts
-
-
-def _still_ahead(journey: Journey, now: datetime) -> dict[str, object]:
-    """The taken minutes without those that are over."""
-    this = int(now.timestamp()) // MINUTE
-    full = [pair for pair in journey.slots.get("full", []) if pair[1] > this]
-    partial = {slot: taken for slot, taken in journey.slots.get("partial", {}).items() if int(slot) >= this}
-    return {"full": full, "partial": partial}

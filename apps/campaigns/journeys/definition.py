@@ -164,6 +164,7 @@ class Definition:
     """trigger: the event that brings people in; None when only the API does. The first step is where they begin.
 
     exits: who meets one of them leaves before the next step. entries_per_minute: who comes beyond begins later.
+    sends_per_minute: over all sends of the journey; who comes beyond waits in the step for a minute with room.
     """
 
     trigger: Leaf | None
@@ -171,6 +172,7 @@ class Definition:
     entries_per_minute: int | None
     exits: tuple[Condition, ...]
     steps: tuple[Step, ...]
+    sends_per_minute: int | None = None
 
     @property
     def first(self) -> str:

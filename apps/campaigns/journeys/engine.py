@@ -16,9 +16,17 @@ from time import monotonic
 from django.db import DatabaseError, connection
 
 from apps.audience.models import Subscriber
+from apps.campaigns.journeys.admission import hold_journey
 from apps.campaigns.journeys.conditions import holding
 from apps.campaigns.journeys.definition import MAX_VISITS, Definition
-from apps.campaigns.journeys.models import EntryState, Journey, JourneyEntry, JourneyStatus, JourneyVisit
+from apps.campaigns.journeys.models import (
+    EntryState,
+    Journey,
+    JourneyEntry,
+    JourneyStatus,
+    JourneyVersion,
+    JourneyVisit,
+)
 from apps.campaigns.journeys.outcomes import Move, Outcome, Stay
 from apps.campaigns.journeys.performing import Person, Stage, perform
 from apps.campaigns.journeys.published import definition_of
@@ -84,6 +92,12 @@ def _advance(journey: Journey) -> int:
         return len(entries)
     if journey.status != JourneyStatus.ACTIVE or journey.tenant.standing is Standing.SUSPENDED:
         return 0
+    if _is_throttled(journey):
+        # Before its entries: whoever brings people in holds the journey and then wakes entries.
+        held = hold_journey(journey.tenant_id, journey.pk)
+        if held is None or held.status != JourneyStatus.ACTIVE:
+            return 0
+        journey = held
     entries = _locked(journey, now)
     by_version: dict[int, list[JourneyEntry]] = defaultdict(list)
     for entry in entries:
@@ -94,6 +108,12 @@ def _advance(journey: Journey) -> int:
     return len(entries)
 
 
+def _is_throttled(journey: Journey) -> bool:
+    """Whether any version has a bound on its sends: those who ask for places must see which others have taken."""
+    versions = JourneyVersion.objects.of(journey.tenant_id).filter(journey=journey)
+    return versions.filter(definition__sends_per_minute__gt=0).exists()
+
+
 def _locked(journey: Journey, due: datetime | None) -> list[JourneyEntry]:
     """due: None for whoever is under way."""
     under_way = JourneyEntry.objects.of(journey.tenant_id).filter(journey=journey, due_at__isnull=False)
@@ -102,7 +122,7 @@ def _locked(journey: Journey, due: datetime | None) -> list[JourneyEntry]:
 
 
 def _save(entries: Iterable[JourneyEntry]) -> None:
-    fields = ["state", "reason", "goal", "step", "arrived_at", "visits", "due_at", "ended_at"]
+    fields = ["state", "reason", "goal", "step", "arrived_at", "visits", "due_at", "place_at", "ended_at"]
     JourneyEntry.objects.bulk_update(entries, fields)
 
 
@@ -120,7 +140,7 @@ class _Walk:
         self._definition, self._entries, self._now = definition, entries, now
         people = Subscriber.objects.of(journey.tenant_id).filter(pk__in={entry.subscriber_id for entry in entries})
         facts = {pk: Person(name, zone) for pk, name, zone in people.values_list("pk", "external_id", "timezone")}
-        self._stage = Stage(journey, facts, now)
+        self._stage = Stage(journey, facts, now, definition.sends_per_minute)
         self._visits: list[JourneyVisit] = []
 
     def walk(self) -> None:
@@ -153,8 +173,9 @@ class _Walk:
 
     def _settle(self, entry: JourneyEntry, outcome: Outcome) -> bool:
         if isinstance(outcome, Stay):
-            entry.due_at = outcome.until
+            entry.due_at, entry.place_at = outcome.until, outcome.place_at
             return False
+        entry.place_at = None
         self._visits.append(self._visit(entry, outcome))
         entry.visits += 1
         if outcome.next is None:

@@ -37,7 +37,9 @@ class EntryState(StrEnum):
 
 class Journey(PublicIdModel, TenantOwned, TimestampedModel):
     """definition: the draft, see reading.py. version: of the newest published one, 0 for none; who comes in walks it.
-    slots: the minutes of entries_per_minute that are taken, as planner.Window writes them."""
+    slots, send_slots: the minutes of entries_per_minute and sends_per_minute that are taken, as planner.Window writes
+    them. paused_for: why it was paused, if nobody asked for it (messaging.ledger.states.PausedFor). fuse_since: what
+    went wrong before does not count any more."""
 
     public_id_prefix: ClassVar[str] = "jrn"
 
@@ -47,6 +49,11 @@ class Journey(PublicIdModel, TenantOwned, TimestampedModel):
     status = models.CharField(max_length=12, default=JourneyStatus.DRAFT.value)
     version = models.PositiveIntegerField(default=0)
     slots: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    send_slots: models.JSONField[Any, Any] = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField())
+    )
+    paused_for = models.CharField(max_length=16, blank=True, default="", db_default="")
+    fuse_since = models.DateTimeField(null=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
 
     objects: ClassVar[TenantManager[Journey]] = TenantManager()
@@ -92,7 +99,8 @@ class JourneyEntry(PublicIdModel, TenantOwned):
 
     event_id: of the event that began it; empty when added by hand. since: when that happened: what counts as done since
     the entry. is_alone: nobody else may be in for the same person. step: where they are, or where it ended; arrived_at:
-    since when. visits: steps left behind. due_at: when the engine looks next; None when it has ended.
+    since when. visits: steps left behind. due_at: when the engine looks next; None when it has ended. place_at: the
+    minute in which a throttled send has a place for them.
     """
 
     public_id_prefix: ClassVar[str] = "jre"
@@ -111,6 +119,7 @@ class JourneyEntry(PublicIdModel, TenantOwned):
     arrived_at = models.DateTimeField()
     visits = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(null=True)
+    place_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     objects: ClassVar[TenantManager[JourneyEntry]] = TenantManager()

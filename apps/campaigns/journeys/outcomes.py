@@ -8,9 +8,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """In the step, until then."""
+    """In the step, until then. place_at: the minute in which a throttled send has a place for them."""
 
     until: datetime
+    place_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where steps are done. people: by row number."""
+    """Where steps are done. people: by row number. sends_per_minute: of the journey, whose row is held then."""
 
     journey: Journey
     people: Mapping[int, Person]
     now: datetime
+    sends_per_minute: int | None = None
 
 
 def perform(step: Step, entries: Sequence[JourneyEntry], stage: Stage) -> Iterator[tuple[int, Outcome]]:
@@ -45,7 +46,7 @@ def perform(step: Step, entries: Sequence[JourneyEntry], stage: Stage) -> Iterat
         case Split():
             yield from ((entry.pk, _to(way_of(step, entry.pk, entry.visits))) for entry in entries)
         case Send():
-            yield from send(stage.journey, step, entries, stage.now)
+            yield from send(stage.journey, step, entries, stage.now, stage.sends_per_minute)
         case Update():
             yield from _update(step, entries, stage)
         case End():

@@ -3,6 +3,7 @@
 {"trigger": {"event": "cart_left", "where": [{"key": "total", "relation": ">", "value": 20}]} | null,
  "reentry": {"rule": "once"} | {"rule": "after", "days": 7} | {"rule": "always", "one_at_a_time": true},
  "entries_per_minute": 600 | null,
+ "sends_per_minute": 600 | null,
  "exits": [condition, …],
  "steps": [step, …]}
 
@@ -46,7 +47,7 @@ MOST_DAYS = 366
 def read_definition(raw: object) -> Definition:
     """Raises JourneyInvalid with the path of the first thing that is wrong."""
     part = Part.of(raw, "")
-    part.allow("trigger", "reentry", "entries_per_minute", "exits", "steps")
+    part.allow("trigger", "reentry", "entries_per_minute", "sends_per_minute", "exits", "steps")
     trigger = part.get("trigger")
     exits = part.list("exits", most=MAX_EXITS)
     return Definition(
@@ -55,6 +56,7 @@ def read_definition(raw: object) -> Definition:
         entries_per_minute=part.whole("entries_per_minute", 1, MOST_PER_MINUTE, optional=True),
         exits=tuple(read_condition(one, f"exits[{n}]") for n, one in enumerate(exits)),
         steps=_steps(part.list("steps", least=1, most=MAX_STEPS)),
+        sends_per_minute=part.whole("sends_per_minute", 1, MOST_PER_MINUTE, optional=True),
     )
 
 

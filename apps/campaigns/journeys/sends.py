@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -19,10 +20,11 @@ from apps.campaigns.deciding import Decider, people_in
 from apps.campaigns.journeys.definition import Send
 from apps.campaigns.journeys.models import Journey, JourneyEntry
 from apps.campaigns.journeys.outcomes import Move, Outcome, Stay
+from apps.campaigns.journeys.places import is_this_minute, take_places
 from apps.campaigns.planner import Decision, Due, Rules, Suppressed
 from apps.campaigns.planner.caps import FrequencyCap
 from apps.campaigns.reading import IGNORE
-from apps.campaigns.services.rules import default_quiet_hours
+from apps.campaigns.services.rules import default_fuse, default_quiet_hours
 from apps.campaigns.writing import write_decisions
 from apps.messaging.bell import SEND, ring
 from apps.messaging.ledger.states import UnknownPolicy
@@ -34,10 +36,13 @@ from apps.messaging.services import open_message
 SENT = "sent"
 
 
-def send(journey: Journey, step: Send, entries: Sequence[JourneyEntry], now: datetime) -> Iterator[tuple[int, Outcome]]:
-    """What becomes of each entry, by its row number. Who is in the journey twice gets two messages."""
+def send(
+    journey: Journey, step: Send, entries: Sequence[JourneyEntry], now: datetime, per_minute: int | None
+) -> Iterator[tuple[int, Outcome]]:
+    """What becomes of each entry, by its row number. Who is in the journey twice gets two messages. per_minute: of the
+    whole journey, whose row the caller holds then."""
     for group in _each_person_once(entries):
-        yield from _send(journey, step, group, now)
+        yield from _send(journey, step, group, now, per_minute)
 
 
 def _each_person_once(entries: Sequence[JourneyEntry]) -> Iterator[list[JourneyEntry]]:
@@ -48,19 +53,39 @@ def _each_person_once(entries: Sequence[JourneyEntry]) -> Iterator[list[JourneyE
         rest = [entry for entry in rest if group[entry.subscriber_id] is not entry]
 
 
-def _send(journey: Journey, step: Send, group: Sequence[JourneyEntry], now: datetime) -> Iterator[tuple[int, Outcome]]:
+def _send(
+    journey: Journey, step: Send, group: Sequence[JourneyEntry], now: datetime, per_minute: int | None
+) -> Iterator[tuple[int, Outcome]]:
     decided: dict[Decision, list[int]] = defaultdict(list)
     entry_of = {entry.subscriber_id: entry.pk for entry in group}
-    for decision, people in decide(journey, step, group, now).items():
+    decisions = decide(journey, step, group, now)
+    waiting = _throttled(journey, decisions, group, now, per_minute) if per_minute else {}
+    yield from ((entry_of[person], Stay(place, place)) for person, place in waiting.items())
+    for decision, people in decisions.items():
         if isinstance(decision, Due) and decision.due_at > now:
             yield from ((entry_of[person], Stay(decision.due_at)) for person in people)
-        else:
-            decided[decision] += people
+        elif leaving := [person for person in people if person not in waiting]:
+            decided[decision] += leaving
     if decided:
         message = _write(journey, step, decided, now)
         for decision, people in decided.items():
             result = decision.reason.value if isinstance(decision, Suppressed) else SENT
             yield from ((entry_of[person], Move(step.next, result, message_id=message.pk)) for person in people)
+
+
+def _throttled(
+    journey: Journey, decisions: Mapping[Decision, list[int]], group: Sequence[JourneyEntry], now: datetime,
+    per_minute: int,
+) -> dict[int, datetime]:  # fmt: skip
+    """People who would get it now and have no place in this minute -> when they have one."""
+    due = {
+        person for decision, people in decisions.items()
+        if isinstance(decision, Due) and decision.due_at <= now for person in people
+    }  # fmt: skip
+    asking = [e.subscriber_id for e in group if e.subscriber_id in due and not is_this_minute(e.place_at, now)]
+    places, taken = take_places(len(asking), limit=per_minute, taken=journey.send_slots, now=now)
+    journey.changed(send_slots=taken)
+    return {person: place for person, place in zip(asking, places, strict=True) if place > now}
 
 
 def decide(journey: Journey, step: Send, group: Sequence[JourneyEntry], now: datetime) -> Mapping[Decision, list[int]]:
@@ -110,6 +135,8 @@ def _write(journey: Journey, step: Send, decisions: Mapping[Decision, list[int]]
         quiet_hours=rules.quiet.to_json() if rules.quiet else None,
         fallback_timezone=rules.fallback_timezone,
         follow_up=dict(step.follow_up),
+        fuse=replace(default_fuse(journey.application), together=True).to_json(),
+        fuse_since=journey.fuse_since,
     )
     people = [person for numbers in decisions.values() for person in numbers]
     languages = dict(Subscriber.objects.of(journey.tenant_id).filter(pk__in=people).values_list("pk", "language"))

@@ -8,16 +8,20 @@ from typing import Any
 from apps.accounts.models import User
 from apps.audience.models import Subscriber
 from apps.audience.services.watching import watch_events
-from apps.campaigns.errors import JourneyEntryRefused, JourneyInvalid, JourneyWrongState
+from apps.campaigns.errors import JourneyEntryRefused, JourneyInvalid, JourneyWrongState, ResumeUnconfirmed
 from apps.campaigns.journeys.admission import Candidate, admit, hold_journey
 from apps.campaigns.journeys.definition import Did
 from apps.campaigns.journeys.freezing import frozen
 from apps.campaigns.journeys.models import Journey, JourneyEntry, JourneyStatus, JourneyVersion
 from apps.campaigns.journeys.published import definition_of
 from apps.campaigns.journeys.reading import read_definition
+from apps.campaigns.services.approving import require_approved
 from apps.core import clock
 from apps.core.errors import NotFound
 from apps.core.text import require_name
+from apps.messaging.ledger.states import MessageState
+from apps.messaging.models import Message
+from apps.messaging.services import pause_message, resume_message
 from apps.tenants.models import Application, Tenant
 from apps.tenants.services import require_not_restricted, require_not_suspended
 
@@ -71,9 +75,10 @@ def delete_journey(*, tenant: Tenant, journey: Journey) -> None:
 def publish_journey(*, tenant: Tenant, journey: Journey, published_by: User | None = None) -> Journey:
     """The draft becomes the next version: who comes in from now on walks it, who is on the way keeps the version they
     came in with. A paused journey stays paused. Raises JourneyInvalid, JourneyWrongState, TenantRestricted,
-    TenantSuspended."""
+    TenantSuspended; ApprovalMissing where a second person must have approved the draft."""
     require_not_restricted(tenant)
     journey = _held(journey, _ALIVE)
+    require_approved(journey)
     definition = frozen(journey.application, journey.definition)
     number = journey.version + 1
     JourneyVersion.objects.create(
@@ -84,15 +89,29 @@ def publish_journey(*, tenant: Tenant, journey: Journey, published_by: User | No
 
 
 def pause_journey(*, tenant: Tenant, journey: Journey) -> Journey:
-    """Nobody comes in and nobody moves; the waits run on. Raises JourneyWrongState."""
-    return _watching(_held(journey, frozenset({JourneyStatus.ACTIVE})).changed(status=JourneyStatus.PAUSED))
+    """Nobody comes in, nobody moves, what is being sent stands still; the waits run on. Raises JourneyWrongState."""
+    journey = _held(journey, frozenset({JourneyStatus.ACTIVE}))
+    for message in _messages_under_way(journey):
+        pause_message(tenant=tenant, message=message)
+    return _watching(journey.changed(status=JourneyStatus.PAUSED))
 
 
-def resume_journey(*, tenant: Tenant, journey: Journey) -> Journey:
-    """Whose wait is over by now goes on at once. What happened during the pause brings nobody in. Raises
-    JourneyWrongState, TenantSuspended."""
+def resume_journey(*, tenant: Tenant, journey: Journey, confirm: bool = False) -> Journey:
+    """Whose wait is over by now goes on at once. What happened during the pause brings nobody in. confirm: somebody has
+    seen why it was paused by itself. Raises JourneyWrongState, ResumeUnconfirmed, TenantSuspended."""
     require_not_suspended(tenant)
-    return _watching(_held(journey, frozenset({JourneyStatus.PAUSED})).changed(status=JourneyStatus.ACTIVE))
+    journey = _held(journey, frozenset({JourneyStatus.PAUSED}))
+    if journey.paused_for and not confirm:
+        raise ResumeUnconfirmed(journey.paused_for)
+    for message in _messages_under_way(journey):
+        resume_message(tenant=tenant, message=message)
+    Message.objects.of(tenant).filter(origin=journey.public_id).exclude(paused_for="").update(paused_for="")
+    return _watching(journey.changed(status=JourneyStatus.ACTIVE, paused_for="", fuse_since=clock.now()))
+
+
+def _messages_under_way(journey: Journey) -> list[Message]:
+    sends = Message.objects.of(journey.tenant_id).filter(origin=journey.public_id, ended_at=None)
+    return list(sends.exclude(state=MessageState.CANCELLED).order_by("pk"))
 
 
 def archive_journey(*, tenant: Tenant, journey: Journey) -> Journey:

@@ -8,14 +8,16 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.campaigns.asking import ask_for_approval
-from apps.campaigns.models import Campaign, SendingDefaults
+from apps.campaigns.models import SendingDefaults
 from apps.campaigns.services import approving, set_fuse
+from apps.campaigns.services.approving import Subject
 from apps.campaigns.services.fuses import BOUNDS
 from apps.campaigns.services.rules import default_fuse
 from apps.core.errors import HouseError
@@ -93,34 +95,43 @@ def application_safety(request: DashboardRequest, public_id: str) -> HttpRespons
 @require_http_methods(["GET", "POST"])
 def campaign_approval(request: DashboardRequest, public_id: str) -> HttpResponse:
     shown = campaigns_of(request).access(public_id)
+    return approval_page(request, shown, "campaign")
+
+
+def approval_page(request: DashboardRequest, subject: Subject, page_name: str) -> HttpResponse:
+    """page_name: of the route to the subject; that of its approval ends in `-approval`, that of its list in `-list`."""
     try:
         if request.method == "POST":
-            _act(request, shown)
-            return redirect("dashboard:campaign-approval", public_id)
-        context = _state_of(request, shown)
+            _act(request, subject)
+            return redirect(f"dashboard:{page_name}-approval", subject.public_id)
+        context = _state_of(request, subject)
     except HouseError as error:
         messages.error(request, str(error.message))
-        return redirect("dashboard:campaign", public_id)
-    return render(request, "dashboard/campaigns/approval.html", context)
+        return redirect(f"dashboard:{page_name}", subject.public_id)
+    urls = {"subject_url": reverse(f"dashboard:{page_name}", args=[subject.public_id]),
+            "list_url": reverse(f"dashboard:{page_name}-list")}  # fmt: skip
+    return render(
+        request, "dashboard/campaigns/approval.html", {**context, **urls, "is_journey": page_name == "journey"}
+    )
 
 
-def _act(request: DashboardRequest, shown: Campaign) -> None:
+def _act(request: DashboardRequest, shown: Subject) -> None:
     verb = request.POST.get("verb")
     if verb == "ask" and may(request.membership.role, "campaigns.write"):
-        ask_for_approval(tenant=request.tenant, campaign=shown, actor=request.user.public_id, asked_by=request.user)
+        ask_for_approval(tenant=request.tenant, subject=shown, actor=request.user.public_id, asked_by=request.user)
     elif verb in {"approve", "reject"} and may(request.membership.role, approving.PERMISSION):
         approving.decide_approval(
-            tenant=request.tenant, campaign=shown, user=request.user, approves=verb == "approve",
+            tenant=request.tenant, subject=shown, user=request.user, approves=verb == "approve",
             seen=request.POST.get("seen", ""),
         )  # fmt: skip
 
 
-def _state_of(request: DashboardRequest, shown: Campaign) -> dict[str, object]:
+def _state_of(request: DashboardRequest, shown: Subject) -> dict[str, object]:
     asked = approving.latest_approval(shown, decision="")
     is_asked_now = asked is not None and asked.hash == approving.hash_of(approving.signed_plan(shown))
     may_decide = is_asked_now and may(request.membership.role, approving.PERMISSION)
     return {
-        "campaign": shown,
+        "subject": shown,
         "asked": asked,
         "approved": approving.latest_approval(shown, decision="approved"),
         "is_approved": approving.is_approved(shown),

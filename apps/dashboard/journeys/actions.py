@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.audience.models import Subscriber
 from apps.campaigns.journeys.models import Journey
@@ -24,6 +24,7 @@ from apps.campaigns.journeys.services import (
 )
 from apps.core.errors import HouseError, NotFound
 from apps.dashboard.access import DashboardRequest, page
+from apps.dashboard.campaigns.approvals import approval_page
 from apps.dashboard.journeys.views import journeys_of
 from apps.dashboard.messaging.typed import typed
 
@@ -49,8 +50,27 @@ def _verb(verb: Callable[..., Journey], done: Any) -> Any:
 
 journey_publish = _verb(publish_journey, gettext_lazy("Published. Who comes in from now on goes this way."))
 journey_pause = _verb(pause_journey, gettext_lazy("Paused. Nobody comes in and nobody moves."))
-journey_resume = _verb(resume_journey, gettext_lazy("Resumed."))
 journey_archive = _verb(archive_journey, gettext_lazy("Archived. Everybody leaves the journey."))
+
+
+@page("campaigns.send")
+@require_POST
+def journey_resume(request: DashboardRequest, public_id: str) -> HttpResponse:
+    """`?confirm=1` when the page has said why it was paused by itself."""
+    shown = journeys_of(request).access(public_id)
+    try:
+        resume_journey(tenant=request.tenant, journey=shown, confirm="confirm" in request.GET)
+    except HouseError as error:
+        messages.error(request, str(error.message))
+    else:
+        messages.success(request, _("Resumed."))
+    return redirect("dashboard:journey", public_id)
+
+
+@page("campaigns.read")
+@require_http_methods(["GET", "POST"])
+def journey_approval(request: DashboardRequest, public_id: str) -> HttpResponse:
+    return approval_page(request, journeys_of(request).access(public_id), "journey")
 
 
 @page("campaigns.send")

@@ -12,6 +12,7 @@ urlpatterns = [
     path("journeys/<str:public_id>/people", views.journey_people, name="journey-people"),
     path("journeys/<str:public_id>/versions", views.journey_versions, name="journey-versions"),
     path("journeys/<str:public_id>/try", views.journey_try, name="journey-try"),
+    path("journeys/<str:public_id>/approval", actions.journey_approval, name="journey-approval"),
     path("journeys/<str:public_id>/add", actions.journey_add, name="journey-add"),
     path("journeys/<str:public_id>/publish", actions.journey_publish, name="journey-publish"),
     path("journeys/<str:public_id>/pause", actions.journey_pause, name="journey-pause"),

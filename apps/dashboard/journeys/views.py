@@ -15,10 +15,12 @@ from apps.audience.models import Segment, Subscriber
 from apps.audience.queries import event_names
 from apps.audience.services.preferences import categories_of
 from apps.campaigns.journeys.explaining import Passed, explain_journey
+from apps.campaigns.journeys.freezing import frozen
 from apps.campaigns.journeys.history import difference, versions_of
-from apps.campaigns.journeys.models import EntryState, Journey, JourneyStatus
+from apps.campaigns.journeys.models import EntryState, Journey, JourneyStatus, JourneyVersion
 from apps.campaigns.journeys.queries import counts_of_journeys, counts_of_steps, entries_of
 from apps.campaigns.journeys.services import create_journey, update_journey
+from apps.campaigns.services.approving import is_approval_needed
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.errors import NoApplication
@@ -74,8 +76,19 @@ def journey(request: DashboardRequest, public_id: str) -> HttpResponse:
         "cards": cards_of(definition, counts),
         "trigger": (definition.get("trigger") or {}).get("event", ""),
         "exits": [condition_words(condition) for condition in definition.get("exits") or []],
+        "sends_per_minute": definition.get("sends_per_minute"),
+        "differs": version is not None and _differs(shown, version),
+        "needs_approval": is_approval_needed(shown),
     }
     return render(request, "dashboard/journeys/journey.html", context)
+
+
+def _differs(shown: Journey, newest: JourneyVersion) -> bool:
+    """Whether publishing the draft would change anything; a draft that cannot be published does."""
+    try:
+        return bool(frozen(shown.application, shown.definition) != newest.definition)
+    except HouseError:
+        return True
 
 
 @page("campaigns.write")

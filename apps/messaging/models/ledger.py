@@ -72,7 +72,8 @@ class SendingTurn(TenantOwned):
 
 
 class SliceTally(TenantOwned):
-    """What became of one slice, for the message's fuse (fusing.py)."""
+    """What became of one slice, for the message's fuse (fusing.py). origin: the message's, where its fuse counts all
+    messages of an origin together; else empty."""
 
     message = models.ForeignKey(
         Message, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
@@ -82,11 +83,17 @@ class SliceTally(TenantOwned):
     errors = models.IntegerField()
     addresses = models.IntegerField()
     gone = models.IntegerField()
+    origin = models.CharField(max_length=40, blank=True, default="", db_default="")
 
     objects: ClassVar[TenantManager[SliceTally]] = TenantManager()
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["tenant", "message", "at"], name="slice_tally_of_message")]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "message", "at"], name="slice_tally_of_message"),
+            models.Index(
+                fields=["tenant", "origin", "at"], condition=~models.Q(origin=""), name="slice_tally_together"
+            ),
+        ]
 
 
 class Delivery(PublicIdModel, TenantOwned):

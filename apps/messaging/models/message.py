@@ -104,6 +104,7 @@ class Message(PublicIdModel, TenantOwned, TimestampedModel):
             models.Index(
                 fields=["created_at"], condition=models.Q(follow_up__has_key="conversion"), name="message_may_convert"
             ),
+            models.Index(fields=["origin"], condition=~models.Q(paused_for=""), name="message_blown"),
             models.Index(fields=["id"], condition=models.Q(inbox_recalled_at__isnull=False), name="message_recalled"),
             models.Index(
                 fields=["updated_at"],

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from apps.core import clock
 from apps.messaging.ledger.reasons import ROUTE_REASONS
@@ -32,15 +32,18 @@ _SWEPT = 10_000
 @dataclass(frozen=True, slots=True)
 class Fuse:
     """errors, gone: per cent of the attempts that failed, and of the addresses whose installation is gone, above which
-    it blows. window: seconds. least: attempts in the window below which nothing is concluded."""
+    it blows. window: seconds. least: attempts in the window below which nothing is concluded. together: counted over
+    all messages of one origin, not of one message."""
 
     errors: int = 50
     gone: int = 20
     window: int = 600
     least: int = 200
+    together: bool = False
 
     def to_json(self) -> dict[str, int]:
-        return asdict(self)
+        """Without what is as usual, so that plans that were signed before it existed stay as they were."""
+        return {name: value for name, value in asdict(self).items() if name != "together" or value}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -67,7 +70,7 @@ def note_slice(message: Message, verdict: Verdict, called: Called) -> bool:
     gone = sum(outcome.result is Result.UNREGISTERED for outcome in words)
     SliceTally.objects.create(
         tenant_id=message.tenant_id, message=message, attempts=sum(count for *_, count in refused), errors=errors,
-        addresses=len(words), gone=gone,
+        addresses=len(words), gone=gone, origin=message.origin if message.fuse.get("together") else "",
     )  # fmt: skip
     return bool(errors or gone)
 
@@ -79,8 +82,7 @@ def blow_if_needed(message: Message) -> PausedFor | None:
         if held.fuse is None or held.state != MessageState.OPEN:
             return None
         fuse = Fuse.from_json(held.fuse)
-        since = max(clock.now() - timedelta(seconds=fuse.window), held.fuse_since or held.created_at)
-        rows = SliceTally.objects.of(message.tenant_id).filter(message=held, at__gt=since)
+        rows = _counted(held, fuse)
         names = ("attempts", "errors", "addresses", "gone")
         sums = rows.aggregate(**{f"all_{name}": Sum(name) for name in names})
         reason = fuse.verdict(**{name: sums[f"all_{name}"] or 0 for name in names})
@@ -88,6 +90,14 @@ def blow_if_needed(message: Message) -> PausedFor | None:
             held.changed(state=MessageState.PAUSED, paused_for=reason.value)
             log.error("message.fuse_blown tenant=%s message=%s reason=%s", held.tenant_id, held.pk, reason.value)
         return reason
+
+
+def _counted(message: Message, fuse: Fuse) -> QuerySet[SliceTally]:
+    """Messages that count together have their beginning from whoever opens them: before that others of them failed."""
+    began = message.fuse_since or (datetime.min.replace(tzinfo=UTC) if fuse.together else message.created_at)
+    since = max(clock.now() - timedelta(seconds=fuse.window), began)
+    mine = {"origin": message.origin} if fuse.together else {"message": message}
+    return SliceTally.objects.of(message.tenant_id).filter(at__gt=since, **mine)
 
 
 def forget_slices() -> int:

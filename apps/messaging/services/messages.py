@@ -86,7 +86,7 @@ def open_message(
     """A message to which deliveries may be added until it is planned. The caller checked content and routes.
 
     rules: what a Message has besides: category, quiet_hours, fallback_timezone, throttle, follow_up, strategy,
-    fallback_after, is_urgent, collapse_key, fuse, variants.
+    fallback_after, is_urgent, collapse_key, fuse, fuse_since, variants.
     """
     return Message.objects.create(
         tenant=tenant,
