@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from apps.audience.models import Subscriber
 from apps.campaigns.models import Campaign, CampaignRun
 from apps.messaging.ledger.states import Counts
-from apps.messaging.models import Message
+from apps.messaging.models import Delivery, Message
 from apps.messaging.queries import counts_of_all
 
 
@@ -28,3 +29,11 @@ def counts_of_campaigns(campaigns: list[Campaign]) -> dict[int, Counts]:
     return {
         campaign.pk: counts[messages[campaign.pk].pk] if campaign.pk in messages else Counts() for campaign in campaigns
     }
+
+
+def lately_sent_to(person: Subscriber, *, runs: int) -> list[tuple[CampaignRun, Delivery]]:
+    """What the application's last runs did about the person, newest first, a row per route. Two queries by keys."""
+    last = CampaignRun.objects.of(person.tenant_id).filter(campaign__application=person.application_id)
+    by_message = {run.message_id: run for run in last.select_related("campaign").order_by("-pk")[:runs]}
+    rows = Delivery.objects.of(person.tenant_id).filter(message__in=list(by_message), subscriber=person)
+    return [(by_message[row.message_id], row) for row in rows.order_by("-pk")]

@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from apps.audience.models import Subscriber
 from apps.campaigns import planning
 from apps.campaigns.models import Campaign, CampaignRun
 from apps.campaigns.services import create_campaign, schedule_campaign
@@ -47,7 +48,7 @@ def marketer(tenant: Tenant, application: Application) -> Client:
 
 def planned(application: Application, **more: Any) -> Campaign:
     """A campaign to everybody that has started and is planned."""
-    plan = Plan("Spring", {"all": True}, ["realtime"], content=CONTENT, **more)
+    plan = Plan("Spring", {"all": True}, more.pop("routes", ["realtime"]), content=CONTENT, **more)
     with tenant_scope(application.tenant):
         campaign = create_campaign(tenant=application.tenant, application=application, plan=plan)
         schedule_campaign(tenant=application.tenant, campaign=campaign, send_at=None)
@@ -229,3 +230,31 @@ def test_the_page_never_reads_the_ledgers_rows(marketer: Client, application: Ap
     said = " ".join(query["sql"] for query in queries)
     assert "messaging_deliverytally" in said
     assert not re.search(r'"messaging_(delivery|receipt)"', said)
+
+
+def test_one_persons_moments_are_a_page_linked_from_deliveries_and_the_person(
+    marketer: Client, application: Application, network: Recorder, api: Any
+) -> None:
+    make_people(application, 2, timezone="Asia/Tokyo")
+    campaign = sent(application)
+    report(network, "opened", 2)
+    address = f"/campaigns/{campaign.public_id}/recipient?external_id=person-0001"
+    assert address in marketer.get(f"/campaigns/{campaign.public_id}/deliveries").content.decode()
+    html = marketer.get(address).content.decode()
+    for said in ("Planned", "Handed over", "Accepted", "opened", "when the campaign was due", "Asia/Tokyo"):
+        assert said in html
+    with tenant_scope(application.tenant):
+        person = Subscriber.objects.in_application(application).named("person-0001").public_id
+    run = api.get(f"/api/v1/campaigns/{campaign.public_id}/recipients/person-0001").json()["run_id"]
+    assert f"{address}&amp;run={run}" in marketer.get(f"/subscribers/{person}/").content.decode()
+    assert "There is no such subscriber" in marketer.get(address.replace("0001", "9999")).content.decode()
+
+
+def test_one_persons_moments_over_the_api(application: Application, network: Recorder, api: Any) -> None:
+    make_people(application, 1)
+    campaign = sent(application)
+    told = api.get(f"/api/v1/campaigns/{campaign.public_id}/recipients/person-0000").json()
+    assert [moment["what"] for moment in told["moments"]] == ["planned", "attempted", "accepted"]
+    assert told["moments"][0] | {"start": "at_once", "held_by": [], "attempt": 0} == told["moments"][0]
+    assert api.get(f"/api/v1/campaigns/{campaign.public_id}/recipients/nobody").status_code == 404
+    assert api.get(f"/api/v1/campaigns/{campaign.public_id}/recipients/person-0000?run=run_x").status_code == 404

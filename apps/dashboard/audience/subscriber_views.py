@@ -22,6 +22,7 @@ from apps.audience.services.preferences import preferences_of
 from apps.audience.services.subscribers import erase_subscriber, upsert_subscriber
 from apps.audience.values import timezones
 from apps.campaigns.disclosure import ways_of
+from apps.campaigns.queries import lately_sent_to
 from apps.core.downloads import CSV, NDJSON, download
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
@@ -45,6 +46,8 @@ _PAGE = 50
 _EVENTS = 20
 #: Of the inbox and the receipts, the newest.
 _SHOWN = 10
+#: Of campaigns, the last.
+_RUNS = 20
 
 
 @page("audience.read")
@@ -105,6 +108,7 @@ def _reached(person: Subscriber) -> dict[str, Any]:
         "inbox": InboxItem.objects.shown_to(person).order_by("-pk")[:_SHOWN],
         "unread": unread_count(person=person),
         "receipts": receipts_of(person)[:_SHOWN],
+        "sent": lately_sent_to(person, runs=_RUNS),
     }
 
 

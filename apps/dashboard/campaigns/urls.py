@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.dashboard.campaigns import actions, approvals, calendar, deliveries, editor, live, timing, views
+from apps.dashboard.campaigns import actions, approvals, calendar, deliveries, editor, live, recipients, timing, views
 from apps.dashboard.campaigns.results import views as results
 
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("campaigns/<str:public_id>/edit", editor.campaign_edit, name="campaign-edit"),
     path("campaigns/<str:public_id>/progress", views.campaign_progress, name="campaign-progress"),
     path("campaigns/<str:public_id>/deliveries", deliveries.campaign_deliveries, name="campaign-deliveries"),
+    path("campaigns/<str:public_id>/recipient", recipients.campaign_recipient, name="campaign-recipient"),
     path("campaigns/<str:public_id>/results", results.campaign_results, name="campaign-results"),
     path("campaigns/<str:public_id>/results/part", results.campaign_results_part, name="campaign-results-part"),
     path("campaigns/<str:public_id>/live", live.campaign_live, name="campaign-live"),
