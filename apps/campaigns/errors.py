@@ -128,3 +128,9 @@ class SelfApproval(HouseError):
     category = Category.FORBIDDEN
     code = "self_approval"
     default_message = _("Whoever asks for an approval cannot give it.")
+
+
+class ComparisonInvalid(HouseError):
+    category = Category.INVALID
+    code = "comparison_invalid"
+    default_message = _("Choose 2 to 8 runs that have started.")

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.dashboard.campaigns import actions, approvals, calendar, deliveries, editor, live, recipients, timing, views
+from apps.dashboard.campaigns.results import comparison
 from apps.dashboard.campaigns.results import views as results
 
 urlpatterns = [
@@ -11,6 +12,7 @@ urlpatterns = [
     path("campaigns/calendar", calendar.campaign_calendar, name="campaign-calendar"),
     path("campaigns/audience", views.audience_count, name="campaign-audience"),
     path("campaigns/occurrences", timing.campaign_occurrences, name="campaign-occurrences"),
+    path("campaigns/compare", comparison.campaign_compare, name="campaign-compare"),
     path("campaigns/<str:public_id>/", views.campaign, name="campaign"),
     path("campaigns/<str:public_id>/edit", editor.campaign_edit, name="campaign-edit"),
     path("campaigns/<str:public_id>/progress", views.campaign_progress, name="campaign-progress"),

@@ -94,6 +94,7 @@ def _context(request: DashboardRequest, shown: Campaign) -> dict[str, Any]:
     return {
         "campaign": shown,
         "runs": runs,
+        "newest": runs[-1] if runs else None,
         "run": run,
         "all_runs": ALL,
         "offered": _offered(shown),
