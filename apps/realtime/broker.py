@@ -80,6 +80,11 @@ class Broker:
         if self._link is not None:
             self._link.close()
 
+    def keep_reading(self, wanted: bool) -> None:
+        """False: what comes stays in the socket, and then in Valkey, until True."""
+        if self._link is not None:
+            self._link.keep_reading(wanted)
+
     def _send(self, verb: str, topic: bytes, future: asyncio.Future[None] | None) -> None:
         with suppress(LinkLost):  # the reconnect sends every topic again
             if self._link is not None:

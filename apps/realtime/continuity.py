@@ -77,6 +77,7 @@ class Continuity:
         while True:
             known = len(channel.held)
             state = await self._read(channel)
+            self._engine.turns.flush(channel.topic)
             missing = _missing(channel, state)
             if missing is None and not has_waited and _may_be_under_way(channel, state):
                 has_waited = True
@@ -152,6 +153,7 @@ class Continuity:
             reads = (self._engine.logs.read(each.application_id, each.name, begin=True) for each in batch)
             for channel, state in zip(batch, await asyncio.gather(*reads), strict=True):
                 channel.heard_at = time.monotonic()
+                self._engine.turns.flush(channel.topic)
                 if missed_since(channel.mark or state.mark, state) != []:
                     self.gap(channel)
 

@@ -22,6 +22,7 @@ from apps.realtime.connection import Subscription
 from apps.realtime.continuity import Continuity
 from apps.realtime.counts import CountBoard
 from apps.realtime.errors import AllowanceSpent, AllowanceUnavailable
+from apps.realtime.fairness import Turns
 from apps.realtime.fallback.board import Board
 from apps.realtime.faults import Faults
 from apps.realtime.history import ChannelLogs
@@ -54,9 +55,10 @@ class Engine:
         self.name = secrets.token_hex(8)
         self.region, self.registry = region, registry
         self.lines = Lines(url, scripts.loads())
-        self.broker = Broker(url, on_messages=self._received, on_rebuilt=self._rebuilt)
         self.continuity = Continuity(self)
         self.hub = Hub(self.continuity.gap)
+        self.broker = Broker(url, on_messages=lambda messages: self.turns.take(messages), on_rebuilt=self._rebuilt)
+        self.turns = Turns(self.hub, self._deliver, self.broker.keep_reading)
         self.logs = ChannelLogs(self.lines)
         self.applications: dict[str, LiveApplication] = {}
         self.publications = Publications(self.lines)
@@ -90,6 +92,7 @@ class Engine:
     async def stop(self) -> None:
         """For an engine without connections. Counts what is left, gives back allowances and the identity."""
         self.upkeep.stop()
+        self.turns.stop()
         self.continuity.stop()
         self.board.stop()
         for task in self._tasks:
@@ -145,25 +148,20 @@ class Engine:
 
     # --- What the broker delivers
 
-    def _received(self, messages: list[tuple[bytes, bytes]]) -> None:
-        """Neighbours of one channel are delivered together."""
-        batch: list[Publication] = []
-        current: LiveChannel | None = None
-        for topic, body in messages:
-            channel = self.hub.channels.get(topic)
-            if channel is not current and current is not None and batch:
-                current.deliver(batch)
-                batch = []
-            current = channel
-            if channel is None:
+    def _deliver(self, topic: bytes, bodies: list[bytes]) -> None:
+        """Neighbours of one topic."""
+        channel = self.hub.channels.get(topic)
+        if channel is None:
+            for body in bodies:
                 self._received_elsewhere(topic, body)
-                continue
+            return
+        batch: list[Publication] = []
+        for body in bodies:
             try:
                 batch.append(unpacked(body))
             except ValueError:
                 log.error("hub.unreadable_publication topic=%r", topic)
-        if current is not None and batch:
-            current.deliver(batch)
+        channel.deliver(batch)
 
     def _received_elsewhere(self, topic: bytes, body: bytes) -> None:
         if topic == _REGISTRY_CHANGED:
@@ -176,6 +174,7 @@ class Engine:
 
     def _rebuilt(self) -> None:
         """Messages may have been missed while the broker was away."""
+        self.turns.flush_all()
         self.continuity.rebuilt()
         self.board.rebuilt()
         self._spawn(watching.tell_again(self))

@@ -112,6 +112,13 @@ class Link(asyncio.Protocol):
             self._waiting.append(future)
         return future
 
+    def keep_reading(self, wanted: bool) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            if wanted:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
+
     def close(self) -> None:
         self._flush()
         if self._transport is not None:

@@ -97,6 +97,7 @@ async def resume(connection: Connection, channel: LiveChannel, want: Wanted) -> 
     state = await _read(engine.logs, channel, want)
     for _ in range(_ATTEMPTS):
         channel.stands_at(state.mark)
+        engine.turns.flush(channel.topic)
         if channel.follows(connection.socket_id, state.mark):
             return _resumed(want, state, room)
         mark = channel.mark

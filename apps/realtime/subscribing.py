@@ -181,6 +181,7 @@ async def _subscribe(connection: Connection, wish: _Wish, member: Member | None)
         _undo(connection, channel, joined)
         raise
     # From here to the end nothing waits: the event loop is the lock.
+    engine.turns.flush(channel.topic)
     if connection.is_closing:
         _undo(connection, channel, member)
         return

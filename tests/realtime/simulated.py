@@ -17,6 +17,7 @@ from apps.realtime import keys, scripts
 from apps.realtime.connection import Connection
 from apps.realtime.continuity import Continuity
 from apps.realtime.engine import Engine
+from apps.realtime.fairness import Turns
 from apps.realtime.history import ChannelLogs
 from apps.realtime.hub import Hub
 from apps.realtime.link import LinkLost
@@ -236,6 +237,7 @@ class Gateway:
         self.engine.broker = Broker(self.valkey)  # type: ignore[assignment]
         self.engine.continuity = Continuity(self.engine)
         self.engine.hub = Hub(self.engine.continuity.gap)
+        self.engine.turns = Turns(self.engine.hub, self.engine._deliver, lambda wanted: None)
         self.engine.count_subscribers = _nothing  # type: ignore[method-assign]
         self.clients = [Client(self, has_positions=number % 2 == 0) for number in range(4)]
         self._tasks: set[asyncio.Task[None]] = set()
@@ -257,7 +259,7 @@ class Gateway:
                 self.engine.continuity.rebuilt()
             else:
                 messages.append((topic, message))
-        self.engine._received(messages)
+        self.engine.turns.take(messages)
 
     async def settle(self) -> None:
         """Everything that is under way arrives."""
@@ -267,6 +269,8 @@ class Gateway:
                 self.valkey.reply()
             self.push(len(self.valkey.pushes))
             await turns(3)
+            while not self.engine.turns.is_idle:  # each turn is one round of the loop
+                await turns(1)
 
     async def come_to_rest(self) -> None:
         """Everybody is there, and two more publications show what is missing."""

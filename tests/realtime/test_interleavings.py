@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from apps.realtime import closings, continuity
+from apps.realtime import closings, continuity, fairness
 from tests.chaos.witnesses import faults_in
 from tests.realtime.simulated import CHANNEL, Gateway, turns
 
@@ -69,3 +69,15 @@ async def play(region: str, steps: Sequence[str]) -> None:
 @settings(deadline=None, max_examples=200)
 def test_every_gap_is_said_in_any_order_of_events(steps: list[str]) -> None:
     asyncio.run(play("local", steps))
+
+
+@given(steps=STEPS)
+@example(steps=PEER_IS_CUT)
+@example(steps=WIPED_DURING_A_REPAIR)
+@example(steps=WIPED_BEFORE_THE_FIRST)
+@settings(deadline=None, max_examples=200)
+def test_the_same_holds_when_every_publication_waits_for_its_turn(steps: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fairness, "TURN", -1.0)
+        patch.setattr(fairness, "TOGETHER", 1)
+        asyncio.run(play("local", steps))
