@@ -85,19 +85,6 @@ def ledger_counts(message: Message) -> Counts:
     return Counts(**counted, **_as_counts([message.pk], receipts)[message.pk])
 
 
-def reasons_of(message: Message) -> list[tuple[str, str, int]]:
-    """(state, reason, rows) of everything that did not go well, most frequent first."""
-    return list(
-        Delivery.objects.of(message.tenant_id)
-        .filter(message=message)
-        .exclude(reason="")
-        .order_by()
-        .values_list("state", "reason")
-        .annotate(rows=Count("id"))
-        .order_by("-rows")
-    )
-
-
 def differences(message: Message) -> dict[str, tuple[int, int]]:
     """Name -> (kept, counted) where the kept counts, or their sums by hour, and the ledger disagree. Empty is right."""
     kept, counted = counts_of(message), ledger_counts(message)

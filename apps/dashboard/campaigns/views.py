@@ -23,7 +23,7 @@ from apps.dashboard.campaigns.timing_words import words_of
 from apps.dashboard.errors import NoApplication
 from apps.dashboard.messaging.typed import typed
 from apps.dashboard.route_names import route_name
-from apps.messaging.queries import reasons_of
+from apps.messaging.ledger.results import reasons_among
 from apps.tenants.models import TenantQuerySet
 
 _PER_PAGE = 25
@@ -131,5 +131,5 @@ def progress_of(shown: Campaign) -> dict[str, object]:
         "is_planned": message is not None and message.is_planned,
         "timing": words_of(shown),
         "may_change": may_change(shown.status, shown.next_at),
-        "reasons": reasons_of(message) if message is not None and has_ended else [],
+        "reasons": reasons_among([message]) if message is not None and has_ended else [],
     }
