@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.conf import settings
 
 from apps.messaging import upkeep
 from apps.messaging.bell import SEND, ring
 from apps.messaging.ledger import activity
 from apps.messaging.ledger.tallies import fold_tallies
 from apps.messaging.receipts.conversions import attribute_conversions
+from apps.messaging.receipts.from_sockets import take_socket_receipts
 from apps.messaging.sending import pipeline as sending
 from apps.messaging.sending.fusing import forget_slices
 from apps.messaging.sending.withdrawing import withdraw_pushes
@@ -42,6 +44,12 @@ def count_reached(**_unknown: object) -> None:
 def fold_tallies_task(**_unknown: object) -> None:
     fold_tallies()
     forget_slices()
+
+
+@shared_task(name="messaging.take_socket_receipts")
+def take_socket_receipts_task(**_unknown: object) -> None:
+    for region in settings.VALKEY_URLS:
+        take_socket_receipts(region=region)
 
 
 @shared_task(name="messaging.sweep_inboxes")

@@ -17,6 +17,7 @@ from apps.realtime.protocol.closing import Close
 from apps.realtime.protocol.frames import frame
 from apps.realtime.protocol.messages import BadMessage, ClientMessage
 from apps.realtime.protocol.publications import Topic
+from apps.realtime.receipts import leave_receipts, read_receipts
 from apps.realtime.tokens import grants
 from apps.realtime.tokens.claims import TokenRefused
 from apps.realtime.tokens.grants import Grants
@@ -189,6 +190,14 @@ class Connection:
             if self.application.record.settings.watchlist:
                 await watching.begin(self, watchlist)
 
+    async def _receipts(self, message: ClientMessage) -> None:
+        receipts = read_receipts(messages.fields_of(message))
+        if not self._may_send_event(self.application.record.settings.max_client_events_per_second):
+            self.refuse("Too many events a second; these receipts were dropped", closing.CLIENT_EVENT_RATE)
+            return
+        await leave_receipts(self.engine.lines, receipts)
+        self.send(messages.receipts_noted(len(receipts)))
+
     async def signed_in(self, user_id: str, user: dict[str, Any], user_data: str) -> None:
         """Of somebody who has proved it."""
         await self.engine.hear_commands(self.application)
@@ -268,4 +277,5 @@ _ANSWERS: dict[str, _Answer] = {
     "pusher:unsubscribe": Connection._unsubscribe,
     "pusher:signin": Connection._sign_in,
     "pusher:refresh_token": Connection._refresh_token,
+    "pusher:receipts": Connection._receipts,
 }

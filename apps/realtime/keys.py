@@ -13,6 +13,7 @@ REGISTRY_CHANGED = "registry:changed"
 USAGE = "rt:usage"
 USAGE_ACKED = "rt:usage:acked"
 BEHAVIOUR = "rt:behaviour"
+RECEIPTS = "rt:receipts"
 NODES = "rt:nodes"
 ALLOWANCE_ASKS = "rt:allow:asks"
 #: Partitions in which something waits for the application's webhooks: `tenant:application:number`.

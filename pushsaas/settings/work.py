@@ -48,6 +48,7 @@ _RINGS = {
     "operations.measure": 5,
     "audience.wake_imports": 10,
     "audience.take_socket_events": 2,
+    "messaging.take_socket_receipts": 1,
     "audience.forget_old_events": 900,
     "accounts.deliver_mail": 30,
     "api.forget_idempotency_keys": 900,

@@ -4,6 +4,8 @@
 //   receipts.report(notification, "received");              // notification: what a push brought; or its `receipt`
 //   receipts.report(notification, "converted", { amount: "19.90", currency: "EUR" });
 //
+//   new Receipts({ url, client });                          // client: a Pushsaas; while it is connected nothing goes by HTTP
+//
 //   const inbox = new Inbox({ url: "https://push.example", token: async () => (await fetch("/inbox-token")).text() });
 //   const { data, next, unread } = await inbox.list();
 //   await inbox.read([item.id]);  await inbox.readAll();  await inbox.archive([item.id]);  await inbox.delete(item.id);
@@ -14,13 +16,15 @@
 
 const MAX_KEPT = 500;
 const MAX_SENT = 100;
+const MAX_ON_SOCKET = 50;
+const ANSWER_MS = 5_000;
 
 export class Receipts {
   #kept = [];
   #sending = null;
 
-  constructor({ url, fetch = globalThis.fetch.bind(globalThis), now = Date.now }) {
-    Object.assign(this, { url: `${url.replace(/\/$/, "")}/r`, fetch, now });
+  constructor({ url, client = null, fetch = globalThis.fetch.bind(globalThis), now = Date.now }) {
+    Object.assign(this, { url: `${url.replace(/\/$/, "")}/r`, client, fetch, now });
     globalThis.addEventListener?.("online", () => this.flush());
     globalThis.addEventListener?.("pagehide", () => this.#beacon());
   }
@@ -41,11 +45,28 @@ export class Receipts {
 
   async #send() {
     while (this.#kept.length) {
-      const batch = this.#kept.slice(0, MAX_SENT);
-      if (!(await this.#post(batch))) return false;
+      const isConnected = this.client?.state === "connected" && !this.#kept.some((receipt) => "amount" in receipt);
+      const onSocket = isConnected && this.#kept.slice(0, MAX_ON_SOCKET);
+      const batch = onSocket && (await this.#overSocket(onSocket)) ? onSocket : this.#kept.slice(0, MAX_SENT);
+      if (batch !== onSocket && !(await this.#post(batch))) return false;
       this.#kept = this.#kept.filter((receipt) => !batch.includes(receipt));
     }
     return true;
+  }
+
+  // Whether the server said that it has them. Batches go one after another, so an answer belongs to the last one.
+  #overSocket(receipts) {
+    return new Promise((resolve) => {
+      const end = (noted) => {
+        clearTimeout(timer);
+        this.client.off("pusher:receipts_noted", heard);
+        resolve(noted);
+      };
+      const heard = () => end(true);
+      const timer = setTimeout(() => end(false), ANSWER_MS);
+      this.client.on("pusher:receipts_noted", heard);
+      if (!this.client.send("pusher:receipts", { receipts: receipts.map(({ token, kind, at }) => ({ token, kind, at })) })) end(false);
+    });
   }
 
   // What the server refuses it would refuse again; only a wait or a silence is worth another try.

@@ -67,6 +67,10 @@ const commands = {
   subscribeAll({ channels }) {
     for (const channel of channels) commands.subscribe({ channel });
   },
+  report({ receipts }) {
+    client.bind("pusher:receipts_noted", (data) => say("noted", data));
+    return client.send_event("pusher:receipts", { receipts });
+  },
   unsubscribe({ channel }) {
     client.unsubscribe(channel);
   },

@@ -197,3 +197,11 @@ def test_a_batch_authorizer_asks_once_for_many_channels_and_one_refusal_costs_on
     client.expect("event", channel="private-closed", event="pusher:subscription_error")
     asked = [report["channels"] for report in client.seen("asked")]
     assert asked == [[*names, "private-closed"]]
+
+
+def test_pusher_js_reports_receipts_over_its_socket(node_client: Start) -> None:
+    client = node_client()
+    client.connected()
+    receipt = {"token": "a" * 40, "kind": "received"}
+    assert client.do("report", receipts=[receipt, receipt]) is True
+    assert client.expect("noted")["count"] == 2

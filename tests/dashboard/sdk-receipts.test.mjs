@@ -96,3 +96,45 @@ test("a followed client tells the count, and asks again after signing in", async
   assert.deepEqual(unread, [3, 4]);
   assert.equal(calls[0].url, "https://push.test/client/inbox?limit=1");
 });
+
+// A connected client whose server answers, or not.
+function newSocket(answers) {
+  const handlers = new Set();
+  const sent = [];
+  return {
+    sent,
+    state: "connected",
+    on: (_event, handler) => handlers.add(handler),
+    off: (_event, handler) => handlers.delete(handler),
+    send(event, data) {
+      sent.push({ event, ...data });
+      if (answers) queueMicrotask(() => [...handlers].forEach((handler) => handler({ count: data.receipts.length })));
+      return answers !== null;
+    },
+  };
+}
+
+test("while the socket is connected receipts go over it, and not by HTTP", async () => {
+  const { receipts, calls } = newReceipts();
+  receipts.client = newSocket(true);
+  assert.equal(await receipts.report("t1", "received"), true);
+  assert.deepEqual(receipts.client.sent, [{ event: "pusher:receipts", receipts: [{ token: "t1", kind: "received", at: 1_700_000_000_000 }] }]);
+  assert.deepEqual(calls, []);
+});
+
+test("a socket that takes nothing, or is away, leaves it to HTTP", async () => {
+  for (const client of [newSocket(null), { ...newSocket(true), state: "waiting" }]) {
+    const { receipts, calls } = newReceipts();
+    receipts.client = client;
+    assert.equal(await receipts.report("t1", "received"), true);
+    assert.equal(calls.length, 1);
+  }
+});
+
+test("a worth is told by HTTP", async () => {
+  const { receipts, calls } = newReceipts();
+  receipts.client = newSocket(true);
+  await receipts.report("t1", "converted", { amount: "19.90", currency: "EUR" });
+  assert.equal(calls[0].receipts[0].amount, "19.90");
+  assert.deepEqual(receipts.client.sent, []);
+});

@@ -114,6 +114,11 @@ def signin_success(user_data: str) -> bytes:
     return event("pusher:signin_success", orjson.dumps({"user_data": user_data}).decode())
 
 
+def receipts_noted(count: int) -> bytes:
+    """Ours: so many receipts of one `pusher:receipts` are kept."""
+    return event("pusher:receipts_noted", f'{{"count":{count}}}')
+
+
 def cache_miss(channel: str) -> bytes:
     return orjson.dumps({"event": "pusher:cache_miss", "channel": channel})
 
