@@ -28,6 +28,7 @@ from apps.realtime.faults import Faults
 from apps.realtime.history import ChannelLogs
 from apps.realtime.hooks import Hook, Hooks
 from apps.realtime.hub import Hub, LiveChannel
+from apps.realtime.leftovers import Leftovers
 from apps.realtime.link import CommandFailed, Lines, LinkLost, forget
 from apps.realtime.pressure import Pressure
 from apps.realtime.probe import Probe
@@ -76,6 +77,7 @@ class Engine:
         self.upkeep = Upkeep(self)
         self.board = Board(self)
         self.pressure = Pressure()
+        self.leftovers = Leftovers()
         self.open_count = 0
         self._listeners: dict[bytes, Callable[[bytes], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -67,6 +67,7 @@ class Session:
         connection.leave_channels()
         connection.application.remove(connection)
         engine.open_count -= 1
+        engine.leftovers.ended += 1
         if not connection.must_authorize:
             engine.membership.admission.release(record.tenant_id, record.application_id)
         engine.membership.changed()

@@ -77,6 +77,7 @@ class Upkeep:
         await engine.allowances.give_back()
         await engine.tracer.refresh(list(engine.applications.values()), engine.membership.identity.node)
         self._forget_idle_applications()
+        engine.leftovers.collect(engine.open_count)
 
     async def flush_usage(self) -> None:
         engine, now = self._engine, time.monotonic()

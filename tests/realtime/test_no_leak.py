@@ -7,6 +7,7 @@ import gc
 import json
 import socket
 import struct
+import weakref
 from collections import Counter
 from contextlib import suppress
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from types import SimpleNamespace
 from apps.realtime.connection import Connection, Subscription
 from apps.realtime.engine import Engine
 from apps.realtime.hub import LiveChannel
+from apps.realtime.leftovers import Leftovers
 from apps.realtime.protocol.frames import Opcode, frame
 from apps.realtime.servers.uvicorn import FramesProtocol
 from apps.tenants.queries import ApplicationRecord
@@ -111,3 +113,36 @@ async def test_connections_that_are_cut_leave_nothing_behind(region: str, clean_
         assert objects() == before[1]
         assert (await it.signed(shop, "GET", "/channels")).body == {"channels": {}}
         server.close()
+
+
+class Ring:
+    """Holds itself, as a server's connection does."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_ended_connections_leave_is_collected_by_their_number() -> None:
+    leftovers, ring = Leftovers(), Ring()
+    gone = weakref.ref(ring)
+    gc.disable()
+    try:
+        del ring
+        leftovers.ended = 249
+        assert not leftovers.collect(open_count=0)
+        leftovers.ended = 999
+        assert not leftovers.collect(open_count=4_000)
+        assert gone() is not None
+        leftovers.ended = 1_000
+        assert leftovers.collect(open_count=4_000)
+        assert (gone(), leftovers.ended) == (None, 0)
+    finally:
+        gc.enable()
+
+
+async def test_every_end_is_counted(region: str, clean_valkey: None) -> None:
+    shop = record(region)
+    async with world(shop) as it:
+        for number in range(1, 4):
+            await (await it.client(shop)).gone()
+            assert (await it.plane.plane().engine(region)).leftovers.ended == number
