@@ -83,7 +83,7 @@ class Postman:
 
     def _lane(self, lane: Lane) -> OpenLane | FastLane:
         if lane not in self._lanes:
-            self._lanes[lane] = FastLane(lane) if _speaks_http2(lane) else OpenLane(lane)
+            self._lanes[lane] = FastLane(lane) if _is_for_us(lane) else OpenLane(lane)
         self._lanes.move_to_end(lane)
         return self._lanes[lane]
 
@@ -110,10 +110,11 @@ class Postman:
             await self._lanes.pop(lane).close()
 
 
-def _speaks_http2(lane: Lane) -> bool:
-    """Whether it surely does, over TLS, and no proxy is on the way that only the library knows (SOCKS)."""
-    known = not lane.address and not lane.negotiates and lane.origin.startswith("https://")
-    return known and (bool(lane.proxy) or urlsplit(settings.EGRESS_PROXY).scheme in {"", "http", "https"})
+def _is_for_us(lane: Lane) -> bool:
+    """What surely speaks HTTP/2, over TLS, with no proxy on the way that only the library knows (SOCKS)."""
+    if not settings.OWN_HTTP2 or lane.address or lane.negotiates or not lane.origin.startswith("https://"):
+        return False
+    return bool(lane.proxy) or urlsplit(settings.EGRESS_PROXY).scheme in {"", "http", "https"}
 
 
 _lock = threading.Lock()

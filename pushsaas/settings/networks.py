@@ -7,6 +7,8 @@ EGRESS_ALLOW = frozenset(env.words("EGRESS_ALLOW"))
 EGRESS_CA = env.text("EGRESS_CA")
 #: A proxy for calls to push networks. It resolves names itself, so it must refuse inner addresses itself.
 EGRESS_PROXY = env.text("EGRESS_PROXY")
+#: Whether APNs and FCM are called by our own sender (docs/decisions/0113-own-http2-sender.md); else by the library.
+OWN_HTTP2 = env.flag("OWN_HTTP2", default=True)
 
 #: Where the networks are. apps/providers/counterparts has stand-ins, to try the product without accounts.
 APNS_URLS = {

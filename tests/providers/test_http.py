@@ -33,6 +33,13 @@ class Ledger:
         return Outgoing(200, {"x-path": incoming.path}, self.body)
 
 
+@pytest.fixture(params=[True, False], ids=["own", "library"], autouse=True)
+def is_own(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Whether our sender is used: either must mean the same by what it says."""
+    with override_settings(OWN_HTTP2=request.param):
+        yield bool(request.param)
+
+
 @pytest.fixture
 def ledger() -> Ledger:
     return Ledger()
@@ -123,12 +130,12 @@ def test_a_server_with_the_wrong_certificate_gets_nothing(ledger: Ledger, author
     assert ledger.taken == []
 
 
-def test_a_refused_connection_is_not_tried_for_every_request() -> None:
+def test_a_refused_connection_is_not_tried_for_every_request(is_own: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         origin = f"https://127.0.0.1:{free.getsockname()[1]}"
     answers = exchange(Lane("key", origin, streams=1), [Request(f"{origin}/", {})] * 10)
     assert [answer.reason for answer in answers if isinstance(answer, Lost) and not answer.sent] == [
-        *["connect_refused"] * HOPELESS_AFTER,
+        *["connect_refused" if is_own else "ConnectError"] * HOPELESS_AFTER,
         *["unreachable"] * (10 - HOPELESS_AFTER),
     ]
 
