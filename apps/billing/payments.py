@@ -74,12 +74,51 @@ class Refunded:
     reference: str
 
 
+class PayoutState(StrEnum):
+    """DONE: the money is gone. UNDER_WAY: ask again. FAILED: the processor refused. BY_HAND: it does not do this."""
+
+    DONE = "done"
+    UNDER_WAY = "under_way"
+    FAILED = "failed"
+    BY_HAND = "by_hand"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """What goes back. refund_id, tries: together the same at every repeat, which must pay once. payment: the
+    processor's reference of what was paid. amount: minor units."""
+
+    refund_id: str
+    tries: int
+    payment: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """How an order stands. reference: the processor's own of the refund. problem: for an operator."""
+
+    state: PayoutState
+    reference: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundNews:
+    """Something happened to a refund that was ordered here."""
+
+    refund_id: str
+    tenant_id: str
+
+
 class PaymentAdapter(Protocol):
     """name: what payments by it are booked under. pays_online: it has a page where customers pay.
 
     All but read_notice talk to a network and must be called outside a scope. checkout: the address of the page, None
     when there is none for this demand. read_notice: checks who sent it, raises BadNotice. look_up: what it is about
-    says now, None when it is none of ours.
+    says now, None when it is none of ours. refund: pays back once however often it is asked, and says how that stands;
+    raises ProcessorUnavailable.
     """
 
     name: str
@@ -91,7 +130,9 @@ class PaymentAdapter(Protocol):
 
     def read_notice(self, body: bytes, headers: Mapping[str, str]) -> Notice: ...
 
-    def look_up(self, notice: Notice) -> Received | Refunded | None: ...
+    def look_up(self, notice: Notice) -> Received | Refunded | RefundNews | None: ...
+
+    def refund(self, order: RefundOrder) -> Payout: ...
 
 
 class Manual:
@@ -109,8 +150,11 @@ class Manual:
     def read_notice(self, body: bytes, headers: Mapping[str, str]) -> Notice:
         raise BadNotice
 
-    def look_up(self, notice: Notice) -> Received | Refunded | None:
+    def look_up(self, notice: Notice) -> Received | Refunded | RefundNews | None:
         return None
+
+    def refund(self, order: RefundOrder) -> Payout:
+        return Payout(PayoutState.BY_HAND)
 
 
 def payment_adapter() -> PaymentAdapter:

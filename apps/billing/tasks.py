@@ -15,6 +15,7 @@ from apps.billing.services.credits import expire_credits
 from apps.billing.services.dunning import take_dunning_steps
 from apps.billing.services.ingest import ingest
 from apps.billing.services.month_end import bill_some, rings_needed
+from apps.billing.services.refunds import send_refunds
 from apps.billing.services.reservations import sweep_reservations
 from apps.billing.services.retention import drop_old_months, prune_keys, sweep_sources
 from apps.billing.services.watching import watch_caps_and_applications
@@ -48,11 +49,12 @@ def watch(**_unknown: object) -> None:
 
 @shared_task(name="billing.month_end")
 def month_end(**_unknown: object) -> None:
-    """Expired credit and dunning that are due; rings workers for the cycles that ended."""
+    """Expired credit, dunning and refunds that are due; rings workers for the cycles that ended."""
     for _worker in range(rings_needed()):
         bill_cycles.delay(until=time.time() + _NEXT_TICK)
     expire_credits()
     take_dunning_steps()
+    send_refunds()
 
 
 @shared_task(name="billing.bill_cycles")

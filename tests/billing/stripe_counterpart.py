@@ -32,6 +32,7 @@ class Account:
         self.answers: dict[str, tuple[str, int, dict[str, Any]]] = {}
         self.calls: list[str] = []
         self.decline = self.lose = self.down = False
+        self.refund_status = "succeeded"
 
     def pay(self, **values: Any) -> dict[str, Any]:
         made = {
@@ -49,10 +50,10 @@ class Account:
         session.update(payment_intent=payment["id"], url=None)
         return payment
 
-    def refund(self, payment: str, amount: int) -> dict[str, Any]:
+    def refund(self, payment: str, amount: int, **values: Any) -> dict[str, Any]:
         made = {
             "id": f"re_{len(self.refunds) + 1}", "object": "refund", "status": "succeeded", "amount": amount,
-            "currency": self.payments[payment]["currency"], "payment_intent": payment,
+            "currency": self.payments[payment]["currency"], "payment_intent": payment, "metadata": {}, **values,
         }  # fmt: skip
         self.refunds[made["id"]] = made
         return made
@@ -82,6 +83,9 @@ class Account:
         if (of := re.fullmatch(r"/v1/customers/(\w+)/payment_methods", path)) is not None:
             card = self.cards.get(of[1])
             return 200, {"object": "list", "data": [{"id": card}] if card else [], "has_more": False}
+        if path == "/v1/refunds":
+            found = [each for each in self.refunds.values() if each["payment_intent"] == form["payment_intent"]]
+            return 200, {"object": "list", "data": found, "has_more": False}
         kept = {**self.payments, **self.sessions, **self.refunds}.get(path.rpartition("/")[2])
         return (200, kept) if kept else (404, {"error": {"type": "invalid_request_error", "message": "no such thing"}})
 
@@ -98,6 +102,8 @@ class Account:
                 "payment_intent": None, "success_url": form["success_url"],
             }  # fmt: skip
             return 200, dict(self.sessions[number])
+        if path == "/v1/refunds":
+            return self._refund(form, metadata)
         status = "requires_payment_method" if self.decline else "succeeded"
         made = self.pay(
             amount=int(form["amount"]), currency=form["currency"], customer=form["customer"], metadata=metadata,
@@ -106,6 +112,15 @@ class Account:
         if self.decline:
             return 402, {"error": {"type": "card_error", "code": "card_declined", "message": "declined"}}
         return 200, dict(made)
+
+    def _refund(self, form: dict[str, str], metadata: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        payment, amount = self.payments[form["payment_intent"]], int(form["amount"])
+        before = [each for each in self.refunds.values() if each["payment_intent"] == payment["id"]]
+        gone = sum(each["amount"] for each in before if each["status"] != "failed")
+        if gone + amount > payment["amount_received"]:
+            error = {"type": "invalid_request_error", "code": "charge_already_refunded", "message": "too much"}
+            return 400, {"error": error}
+        return 200, dict(self.refund(payment["id"], amount, metadata=metadata, status=self.refund_status))
 
 
 def event(kind: str, thing: dict[str, Any], number: int = 1) -> bytes:

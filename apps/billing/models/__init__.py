@@ -17,6 +17,7 @@ from apps.billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, 
 from apps.billing.models.plans import BillingPeriod, Plan, PlanVersion, Subscription
 from apps.billing.models.processors import ProcessorNotice
 from apps.billing.models.quotas import SPENDING, ApplicationLimit, Quota, Reservation, UsageAlert
+from apps.billing.models.refunds import Refund, RefundState
 from apps.billing.models.usage import (
     ConnectionLevel,
     TenantMeter,
@@ -54,6 +55,8 @@ __all__ = [
     "PlanVersion",
     "ProcessorNotice",
     "Quota",
+    "Refund",
+    "RefundState",
     "Reservation",
     "Subscription",
     "TaxRate",

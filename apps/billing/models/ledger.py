@@ -23,6 +23,7 @@ class AccountKind(models.TextChoices):
     CASH = "cash"
     BREAKAGE = "breakage"
     GOODWILL = "goodwill"
+    REFUNDS = "refunds"
 
 
 class LedgerAccount(TenantOwned):

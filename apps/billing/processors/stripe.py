@@ -14,7 +14,18 @@ import stripe
 from django.conf import settings
 
 from apps.billing.errors import BadNotice, ProcessorUnavailable
-from apps.billing.payments import Collection, CollectionResult, Demand, Notice, Received, Refunded
+from apps.billing.payments import (
+    Collection,
+    CollectionResult,
+    Demand,
+    Notice,
+    Payout,
+    PayoutState,
+    Received,
+    Refunded,
+    RefundNews,
+    RefundOrder,
+)
 from apps.billing.processors.stripe_amounts import NotPayable, from_stripe, to_stripe
 
 #: Seconds a signature is good for, and a call may take.
@@ -23,7 +34,13 @@ _TIMEOUT = 20
 _LOOKED_AT = 100
 _PAYMENTS = frozenset({"payment_intent.succeeded", "payment_intent.payment_failed"})
 _CHECKOUTS = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
-_REFUNDS = frozenset({"refund.created", "refund.updated"})
+_REFUNDS = frozenset({"refund.created", "refund.updated", "refund.failed"})
+#: Source: docs.stripe.com/api/refunds/object, "status".
+_PAYOUTS = {
+    "succeeded": PayoutState.DONE,
+    "failed": PayoutState.FAILED,
+    "canceled": PayoutState.FAILED,
+}
 
 
 class Stripe:
@@ -130,7 +147,7 @@ class Stripe:
         except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError) as error:
             raise BadNotice from error
 
-    def look_up(self, notice: Notice) -> Received | Refunded | None:
+    def look_up(self, notice: Notice) -> Received | Refunded | RefundNews | None:
         """What the object of a notice says now; None for what is none of ours. Raises ProcessorUnavailable."""
         try:
             if notice.kind in _PAYMENTS:
@@ -143,6 +160,36 @@ class Stripe:
                 return self._refunded(self._client.v1.refunds.retrieve(notice.reference))
         except stripe.StripeError as error:
             raise ProcessorUnavailable from error
+        return None
+
+    def refund(self, order: RefundOrder) -> Payout:
+        """Looks for this try among the payment's refunds first: an answer may have got lost longer ago than keys are
+        kept. Raises ProcessorUnavailable."""
+        try:
+            amount = to_stripe(order.amount, order.currency)
+            made = self._refund_of(order)
+            if made is None:
+                metadata = {"pushsaas_refund": order.refund_id, "pushsaas_try": str(order.tries)}
+                params: Any = {"payment_intent": order.payment, "amount": amount, "metadata": metadata}
+                key = f"refund {order.refund_id} {order.tries}"
+                made = self._client.v1.refunds.create(params, {"idempotency_key": key})
+        except NotPayable as error:
+            return Payout(PayoutState.BY_HAND, problem=str(error))
+        except (stripe.InvalidRequestError, stripe.CardError) as error:
+            return Payout(PayoutState.FAILED, problem=error.user_message or str(error))
+        except stripe.StripeError as error:
+            raise ProcessorUnavailable from error
+        state = _PAYOUTS.get(made["status"], PayoutState.UNDER_WAY)
+        problem = _named(made, "failure_reason") or made["status"] if state is PayoutState.FAILED else ""
+        return Payout(state, made["id"], problem)
+
+    def _refund_of(self, order: RefundOrder) -> Any:
+        found: Any = self._client.v1.refunds.list({"payment_intent": order.payment, "limit": _LOOKED_AT})
+        wanted = order.refund_id, str(order.tries)
+        for each in found["data"]:
+            named = each["metadata"]
+            if named and (_named(named, "pushsaas_refund"), _named(named, "pushsaas_try")) == wanted:
+                return each
         return None
 
     def _received(self, payment: Any) -> Received | None:
@@ -159,7 +206,10 @@ class Stripe:
             payer=payment["customer"] or "",
         )
 
-    def _refunded(self, refund: Any) -> Refunded | None:
+    def _refunded(self, refund: Any) -> Refunded | RefundNews | None:
+        if refund["payment_intent"] and "pushsaas_refund" in (refund["metadata"] or {}):
+            paid = self._client.v1.payment_intents.retrieve(refund["payment_intent"])
+            return RefundNews(refund["metadata"]["pushsaas_refund"], paid["metadata"]["pushsaas_tenant"])
         if refund["status"] != "succeeded" or not refund["payment_intent"]:
             return None
         payment = self._received(self._client.v1.payment_intents.retrieve(refund["payment_intent"]))
@@ -173,6 +223,10 @@ def _metadata(demand: Demand) -> dict[str, str]:
     return {"pushsaas_invoice": demand.invoice_id, "pushsaas_tenant": demand.tenant_id}
 
 
+def _named(thing: Any, name: str) -> str:
+    """Of one of the library's objects; empty when it has none such."""
+    return str(thing[name] or "") if name in thing else ""
+
+
 def _invoice_of(payment: Any) -> str:
-    metadata = payment["metadata"]
-    return str(metadata["pushsaas_invoice"]) if "pushsaas_invoice" in metadata else ""
+    return _named(payment["metadata"], "pushsaas_invoice")

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from apps.billing.errors import BadAmount, WrongInvoiceState
 from apps.billing.models import Invoice, ProcessorNotice
-from apps.billing.payments import Demand, PaymentAdapter, Received, Refunded, payment_adapter
+from apps.billing.payments import Demand, PaymentAdapter, Received, Refunded, RefundNews, payment_adapter
 from apps.billing.services.credits import profile_of
+from apps.billing.services.refunds import look_at_refund
 from apps.billing.services.settling import Repaid, mirror_refund, record_payment
 from apps.core import clock
 from apps.core.errors import HouseError, NotFound
@@ -41,8 +42,21 @@ def take_notice(*, body: bytes, headers: Mapping[str, str]) -> None:
     if not waiting.exists():
         return
     happened = adapter.look_up(notice)
-    problem = _book(adapter, happened) if happened is not None else ""
+    problem = _act_on(adapter, happened) if happened is not None else ""
     waiting.update(handled_at=clock.now(), problem=problem)
+
+
+def _act_on(adapter: PaymentAdapter, happened: Received | Refunded | RefundNews) -> str:
+    """Why it could not be booked, or nothing."""
+    if not isinstance(happened, RefundNews):
+        return _book(adapter, happened)
+    try:
+        number = Tenant.number_of(happened.tenant_id)
+        with tenant_scope(number):
+            look_at_refund(tenant=Tenant.objects.get(pk=number), public_id=happened.refund_id)
+    except (NotFound, Tenant.DoesNotExist):
+        return _why(NotFound())
+    return ""
 
 
 def _book(adapter: PaymentAdapter, happened: Received | Refunded) -> str:
@@ -86,7 +100,7 @@ def _receive(adapter: PaymentAdapter, tenant: Tenant, invoice: Invoice, received
 def _repay(adapter: PaymentAdapter, tenant: Tenant, invoice: Invoice, refunded: Refunded) -> None:
     """The payment is booked first: its own notice may come later."""
     _receive(adapter, tenant, invoice, refunded.payment)
-    repaid = Repaid(adapter.name, refunded.reference)
+    repaid = Repaid(adapter.name, refunded.payment.reference, refunded.reference)
     mirror_refund(tenant=tenant, invoice=invoice, amount=refunded.amount, repaid=repaid, actor=SYSTEM)
 
 

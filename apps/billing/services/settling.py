@@ -26,6 +26,7 @@ from apps.billing.money import add, allocate, major, posted, precise
 from apps.billing.services.credits import wallet
 from apps.billing.services.ledger import Account, book
 from apps.billing.services.numbering import number_credit_note
+from apps.billing.services.refunds import note_repaid, pending_account, plan_refunds, refundable
 from apps.billing.services.standing import review_standing
 from apps.core import clock
 from apps.tenants.models import Tenant
@@ -60,9 +61,10 @@ def record_payment(
 
 @dataclass(frozen=True, slots=True)
 class Repaid:
-    """Money that a processor gave back. method: as of its payments. reference: its own of the refund."""
+    """Money that a processor gave back. method, payment: of what was paid. reference: its own of the refund."""
 
     method: str
+    payment: str
     reference: str
 
 
@@ -79,7 +81,7 @@ def mirror_refund(*, tenant: Tenant, invoice: Invoice, amount: int, repaid: Repa
         raise WrongInvoiceState
     if amount > locked.paid:
         raise BadAmount
-    return issue_credit_note(
+    note = issue_credit_note(
         tenant=tenant,
         invoice=locked,
         amount=major(amount, locked.currency),
@@ -87,6 +89,9 @@ def mirror_refund(*, tenant: Tenant, invoice: Invoice, amount: int, repaid: Repa
         actor=actor,
         repaid=repaid,
     )
+    payment = Payment.objects.of(tenant).get(method=repaid.method, reference=repaid.payment)
+    note_repaid(tenant=tenant, note=note, payment=payment)
+    return note
 
 
 def issue_credit_note(
@@ -97,13 +102,14 @@ def issue_credit_note(
     actor: str,
     amount: Decimal | None = None,
     repaid: Repaid | None = None,
+    pays_back: bool = False,
 ) -> CreditNote:
     """Takes back `amount` (with tax, in the currency; None: all that is left) of a finalised invoice.
 
     Posted amounts round the sum of all notes so far, so that the last one takes the residue. What was not paid yet is
     owed no more; then the prepaid credit that paid gets it back, last burnt first; the rest becomes new credit. repaid:
-    none of this, the money itself went back. Raises WrongInvoiceState, and BadAmount when the notes would pass the
-    invoice.
+    none of this, the money itself went back. pays_back: what was paid goes back to the payer, before anything else but
+    what is owed (see `refunds.py`). Raises WrongInvoiceState, and BadAmount when the notes would pass the invoice.
     """
     locked = _finalised(tenant, invoice)
     before = list(CreditNote.objects.of(tenant).filter(invoice=locked))
@@ -124,7 +130,10 @@ def issue_credit_note(
         reason=reason[:300],
         refund_reference=repaid.reference if repaid else "",
     )
-    given_back = [(_cash(locked, repaid.method), -total)] if repaid else _given_back(tenant, locked, total)
+    if repaid:
+        given_back = [(_cash(locked, repaid.method), -total)]
+    else:
+        given_back = _given_back(tenant, locked, note, pays_back=pays_back)
     book(
         tenant=tenant,
         operation="credit note",
@@ -186,10 +195,15 @@ def _taken_back(invoice: Invoice, parts: dict[str, int]) -> list[tuple[Account, 
     ]
 
 
-def _given_back(tenant: Tenant, invoice: Invoice, total: int) -> list[tuple[Account, int]]:
-    """Where the note's total goes: what is still owed, then the credits that paid, then a new credit."""
-    owed = min(total, invoice.open_amount)
-    entries, rest = [(_receivable(invoice), -owed)], total - owed
+def _given_back(tenant: Tenant, invoice: Invoice, note: CreditNote, *, pays_back: bool) -> list[tuple[Account, int]]:
+    """Where the note's total goes: what is still owed, back to the payer, then the credits that paid, then a new
+    credit."""
+    owed = min(note.total, invoice.open_amount)
+    entries, rest = [(_receivable(invoice), -owed)], note.total - owed
+    if pays_back and (units := min(rest, refundable(tenant=tenant, invoice=invoice))) > 0:
+        plan_refunds(tenant=tenant, note=note, invoice=invoice, amount=units)
+        entries.append((pending_account(invoice.currency), -units))
+        rest -= units
     for credit, burnt in _burnt(tenant, invoice):
         units = min(rest, burnt)
         entries.append((wallet(credit), -units))

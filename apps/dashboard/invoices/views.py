@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.billing.documents import Document, as_csv, as_json, document_of, preview
 from apps.billing.errors import WrongInvoiceState
-from apps.billing.models import CreditGrant, Invoice
+from apps.billing.models import CreditGrant, Invoice, Refund
 from apps.billing.money import display
 from apps.billing.payments import payment_adapter
 from apps.billing.pdf import invoice_pdf
@@ -158,6 +158,18 @@ def _credits(request: DashboardRequest, language: str) -> list[CreditRow]:
     ]
 
 
+def _refunds(request: DashboardRequest, document: Document, language: str) -> list[tuple[str, str]]:
+    """Amount and state of what goes back to the payer."""
+    if not document.id:
+        return []
+    found = Refund.objects.of(request.tenant).filter(
+        note__invoice=Invoice.objects.of(request.tenant).access(document.id)
+    )
+    return [
+        (document.shown(refund.amount, language), str(refund.get_state_display())) for refund in found.order_by("pk")
+    ]
+
+
 def _detail(request: DashboardRequest, document: Document) -> HttpResponse:
     language = _language(request)
     lines = [
@@ -176,6 +188,7 @@ def _detail(request: DashboardRequest, document: Document) -> HttpResponse:
         "lines": lines,
         "taxes": taxes,
         "notes": notes,
+        "refunds": _refunds(request, document, language),
         "sums": sums,
         "can_pay": document.open > 0 and document.is_final and payment_adapter().pays_online,
     }

@@ -40,6 +40,10 @@ class PaymentForm(VerbForm):
 
 
 class CreditNoteForm(VerbForm):
+    pays_back = forms.BooleanField(
+        label=_("Pay back what was paid"), required=False,
+        help_text=_("To the card it came from, or by hand for a transfer. Otherwise it becomes prepaid credit."),
+    )  # fmt: skip
     amount = AmountField(required=False, help_text=_("With tax. Empty takes back all that is left of the invoice."))
     reason = forms.CharField(label=_("Reason"), max_length=300, help_text=_("Printed on the credit note."))
 
@@ -73,6 +77,7 @@ def _credit(act: Act) -> None:
         amount=act.values["amount"],
         reason=act.values["reason"],
         actor=act.operator.public_id,
+        pays_back=act.values["pays_back"],
     )
 
 
@@ -140,7 +145,7 @@ class InvoiceAdmin(WithVerbs):
         ),
         Verb(
             "credit", "invoice.credit", _("Issue a credit note"),
-            _("Takes back part of the invoice or all of it. What was paid already becomes prepaid credit."),
+            _("Takes back part of the invoice or all of it. What was paid becomes prepaid credit or goes back."),
             CreditNoteForm, _credit, _state, _can_be_credited, dangerous=True,
         ),
         Verb(
