@@ -39,6 +39,7 @@ ACROSS_TENANTS = {
     "apps/billing/services/credits.py": 1,
     "apps/billing/services/dunning.py": 1,
     "apps/billing/services/month_end.py": 2,
+    "apps/billing/services/refunds.py": 1,
     "apps/billing/services/reservations.py": 1,
     "apps/billing/services/retention.py": 1,
     "apps/billing/services/watching.py": 1,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from apps.billing.meters import Meter
+from apps.billing.meters import METERS, Meter
 from apps.billing.models import SPENDING, BillingPeriod, Quota, UsageAlert
 from apps.billing.money import add, posted
 from apps.billing.pricing import Charge
 from apps.billing.rating import Rating, rate
 from apps.billing.services.own_meters import meters_of
 from apps.billing.services.periods import current_period, periods_of_cycle, subscription_of, used_in
-from apps.tenants.models import Tenant
+from apps.tenants.models import Application, Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,31 @@ def _raised_in(period: BillingPeriod, tenant: Tenant) -> dict[str, list[int]]:
     for alert in UsageAlert.objects.of(tenant).filter(period=period, application_id=0).order_by("threshold"):
         raised.setdefault(alert.meter, []).append(alert.threshold)
     return raised
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationNotice:
+    """An application has used this share of a limit of its own. threshold: 80 or 100 percent."""
+
+    application: Application
+    meter: Meter
+    threshold: int
+    used: int
+    limit: int
+
+
+def application_notices(*, tenant: Tenant) -> list[ApplicationNotice]:
+    """What was warned of in the running cycle, from 80 % on; the highest threshold of each limit."""
+    period = current_period(tenant=tenant)
+    first = periods_of_cycle(tenant=tenant, starts_at=period.cycle.starts_at)[0]
+    alerts = UsageAlert.objects.of(tenant).filter(period=first, application_id__gt=0, threshold__gte=80)
+    highest = {(alert.application_id, alert.meter): alert for alert in alerts.order_by("threshold")}
+    named = Application.objects.of(tenant).in_bulk([application_id for application_id, _meter in highest])
+    return [
+        ApplicationNotice(named[application_id], METERS[meter], alert.threshold, alert.used, alert.hard_limit)
+        for (application_id, meter), alert in sorted(highest.items(), key=lambda item: -item[1].threshold)
+        if application_id in named and meter in METERS
+    ]
 
 
 def _earlier(tenant: Tenant, cycle: list[BillingPeriod], running: BillingPeriod) -> tuple[Rating, ...]:

@@ -39,6 +39,8 @@ class Upkeep:
         self._engine = engine
         self._tasks: list[asyncio.Task[None]] = []
         self._counted_at = time.monotonic()
+        #: Connection time of applications that were forgotten, by id: less than a minute each.
+        self._begun_minutes: dict[str, float] = {}
 
     def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -85,7 +87,8 @@ class Upkeep:
         for application in engine.applications.values():
             open_now = application.counted
             counters = application.counters
-            counters.connection_seconds += elapsed * open_now
+            begun = self._begun_minutes.pop(application.record.application_id, 0.0)
+            counters.connection_seconds += elapsed * open_now + begun
             counters.peak = max(counters.peak, open_now)
             if not counters.is_empty:
                 metrics.add(counters)
@@ -99,6 +102,8 @@ class Upkeep:
         applications = self._engine.applications
         for application_id, application in list(applications.items()):
             if not application.connections and application.counters.is_empty:
+                if application.counters.connection_seconds:
+                    self._begun_minutes[application_id] = application.counters.connection_seconds
                 del applications[application_id]
                 self._engine.rates.forget(application_id)
 

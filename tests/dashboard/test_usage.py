@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import csv
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.test import Client
 
+from apps.billing.meters import METERS
 from apps.billing.records import UsageRecordIn
 from apps.billing.services import record_usage, set_plan
+from apps.billing.services.activity import count_active
+from apps.billing.services.application_limits import set_application_limits
+from apps.billing.services.limits import OwnLimit
+from apps.billing.services.watching import watch_caps_and_applications
 from apps.campaigns.models import Campaign
 from apps.campaigns.services import create_campaign
 from apps.campaigns.services.editing import Plan
 from apps.core.csv import safe_cell
+from apps.dashboard.usage.report import Asked, report_of
 from apps.tenants.models import Application, Tenant
 from apps.tenants.permissions import Role
 from apps.tenants.scope import tenant_scope
@@ -177,3 +183,34 @@ def test_a_forecast_is_shown_after_a_week_and_not_before(reader: Client, tenant:
     assert "in nine of ten cases" in text_of(reader)
     with time_machine.travel(NOON.replace(day=18), tick=False):
         assert "Shown after seven whole days of usage" in text_of(reader)
+
+
+def test_a_person_who_was_active_on_two_days_is_one_in_the_total(tenant: Tenant) -> None:
+    meter = METERS["subscribers.active"]
+    with tenant_scope(tenant):
+        for day, people in ((18, ("a", "b")), (19, ("c",))):
+            at = NOON.replace(day=day)
+            seen = dict.fromkeys(people, at)
+            count_active(tenant=tenant, meter=meter.name, seen=seen, application_id=0)
+        report = report_of(Asked(tenant, date(2026, 5, 18), date(2026, 5, 19), None, [meter]))
+    assert report.charts[0].total == 3
+    assert [row.quantities for row in report.rows] == [[1], [2]]
+
+
+@pytest.mark.usefixtures("as_worker")
+def test_an_application_near_its_own_limit_is_named_on_the_page(
+    reader: Client, tenant: Tenant, application: Application
+) -> None:
+    with tenant_scope(tenant):
+        limits = {"messages.published": OwnLimit(hard=100)}
+        set_application_limits(tenant=tenant, application=application, actor="system", limits=limits)
+    use(tenant, 60, application=application.pk)
+    watch_caps_and_applications()
+    assert "% of its own limit" not in text_of(reader)
+    with tenant_scope(tenant):
+        more = UsageRecordIn("messages.published", "more", 25, NOON, application.pk)
+        record_usage([more], tenant=tenant)
+    with time_machine.travel(NOON + timedelta(minutes=1), tick=False):
+        watch_caps_and_applications()
+        page = text_of(reader)
+    assert f"{application.name} has used 80 % of its own limit of Messages published (100)." in page

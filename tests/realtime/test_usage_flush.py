@@ -106,3 +106,20 @@ def test_connection_time_is_told_in_whole_minutes_and_the_rest_is_carried_on() -
             counters.start_again()
     assert told == [60, 120, 60]
     assert counters.connection_seconds == 1.0
+
+
+async def test_a_begun_minute_outlives_the_application_being_forgotten(region: str) -> None:
+    shop = record(region)
+    async with world(shop) as here:
+        client = await here.client(shop)
+        [engine] = here.plane.plane().engines
+        client.leave(1000)
+        await client.gone()
+        counters = engine.applications[shop.application_id].counters
+        counters.start_again()
+        counters.connection_seconds = 20.0
+        engine.upkeep._forget_idle_applications()
+        assert shop.application_id not in engine.applications
+        await here.client(shop)
+        await engine.upkeep.flush_usage()
+        assert engine.applications[shop.application_id].counters.connection_seconds >= 20.0

@@ -10,7 +10,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.billing.meters import Meter
+from apps.billing.meters import Aggregation, Meter
 from apps.billing.reports import Grain
 from apps.campaigns.models import Campaign
 from apps.core import ids
@@ -82,7 +82,8 @@ def _chart(number: int, meter: Meter, rows: Sequence[PartRow]) -> MeterChart:
         Bar(row.name[:14], row.quantities[number], f"{row.name}: {intcomma(row.quantities[number])}") for row in largest
     ]
     description = ngettext("The largest one.", "The %(count)d largest.", len(bars)) % {"count": len(bars)}
-    total = sum(row.quantities[number] for row in rows)
+    quantities = [row.quantities[number] for row in rows]
+    total = max(quantities) if meter.aggregation in {Aggregation.MAX, Aggregation.LATEST} else sum(quantities)
     return MeterChart(
         meter, total, bar_chart(bars, title=str(meter.title), description=description, series=1 + number % 4)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -18,8 +18,8 @@ from apps.billing.reports import Grain, UsageFigure, span_of_days, usage_report
 from apps.core.charts import Bar, bar_chart
 from apps.tenants.models import Application, Tenant
 
-#: Meters whose days do not add up to a total: the largest day stands for all.
-_LEVELS = frozenset({Aggregation.MAX, Aggregation.UNIQUE, Aggregation.LATEST})
+#: Meters whose days do not add up to a total: who was there on two days is one, a level is the largest or the newest.
+_NOT_SUMS = frozenset({Aggregation.MAX, Aggregation.UNIQUE, Aggregation.LATEST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class MeterChart:
-    """One meter over the days. total: the sum, or the largest level."""
+    """One meter over the days. total: of the whole range, which is the sum of its days for meters that are sums."""
 
     meter: Meter
     total: int
@@ -88,12 +88,21 @@ def report_of(asked: Asked) -> Report:
     }
     by_meter = {meter.name: [found.get((meter.name, day), 0) for day in asked.days] for meter in asked.meters}
     rows = [DayRow(day, list(values)) for day, *values in zip(asked.days, *by_meter.values(), strict=True)]
-    charts = [_chart(number, meter, asked.days, by_meter[meter.name]) for number, meter in enumerate(asked.meters)]
+    totals = {name: sum(values) for name, values in by_meter.items()} | _totals_that_are_no_sums(asked)
+    charts = [
+        _chart(number, meter, asked.days, by_meter[meter.name], totals[meter.name])
+        for number, meter in enumerate(asked.meters)
+    ]
     return Report(charts, rows[::-1])
 
 
-def _chart(number: int, meter: Meter, days: list[date], values: list[int]) -> MeterChart:
-    total = max(values) if meter.aggregation in _LEVELS else sum(values)
+def _totals_that_are_no_sums(asked: Asked) -> dict[str, int]:
+    meters = [meter for meter in asked.meters if meter.aggregation in _NOT_SUMS]
+    whole = replace(asked, meters=meters).figures(Grain.WHOLE) if meters else []
+    return {meter.name: 0 for meter in meters} | {figure.meter: figure.quantity for figure in whole}
+
+
+def _chart(number: int, meter: Meter, days: list[date], values: list[int], total: int) -> MeterChart:
     bars = [
         Bar(date_format(day, "MONTH_DAY_FORMAT"), value, f"{date_format(day)}: {intcomma(value)}")
         for day, value in zip(days, values, strict=True)

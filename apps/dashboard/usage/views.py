@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from apps.billing.outlook import outlook_of
-from apps.billing.queries import Standing, standing_of
+from apps.billing.queries import Standing, application_notices, standing_of
 from apps.core import clock
 from apps.core.csv import csv_response
 from apps.dashboard.access import DashboardRequest, page
@@ -46,6 +46,7 @@ def _page(request: DashboardRequest, standing: Standing, form: UsageFilter) -> H
         "form": form,
         "plan": plan_card(standing, language),
         "forecast": forecast_card(outlook_of(tenant=request.tenant, standing=standing), language),
+        "notices": application_notices(tenant=request.tenant),
         "asked": asked,
         "report": report_of(asked) if asked and not by else None,
         "parts": parts_of(asked, by, request.applications) if asked and by else None,

@@ -148,12 +148,17 @@ def _share(quota: Any) -> int:
 
 
 def _stopped() -> Figures:
-    return Figures([
+    found = overview.stopped()
+    rows = [
         Row((each.tenant.name, str(each.tenant.standing.label),
              f"{localtime(each.since):%Y-%m-%d %H:%M}" if each.since else "",
              each.reason, ", ".join(money(units, currency) for currency, units in each.owed.items())), each.tenant)
-        for each in overview.stopped()
-    ])  # fmt: skip
+        for each in found
+    ]  # fmt: skip
+    standings = Counter(str(each.tenant.standing.label) for each in found)
+    bars = [(standing, count, f"{standing}: {count}") for standing, count in standings.most_common()]
+    title = _("Organisations by standing")
+    return Figures(rows, [(title, _chart(title, bars))] if bars else [])
 
 
 def _chart(title: str, bars: Sequence[tuple[str, int, str]], *, limit: int | None = None) -> SafeString:
