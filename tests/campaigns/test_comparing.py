@@ -70,6 +70,7 @@ class TestRuns:
         assert html.count('type="checkbox" name="of"') == 2
         html = marketer.get(f"/campaigns/compare?of={ids[0]}&of={ids[1]}").content.decode()
         assert html.count('<svg class="chart"') == 5
+        assert html.count(" checked>") == 2
         assert "100.0 %" in html
         assert "+0.0" not in html  # no sign where there is no difference
         assert "Choose 2 to 8 runs" in marketer.get(f"/campaigns/compare?of={ids[0]}&of={ids[0]}").content.decode()

@@ -29,8 +29,10 @@ _OFFERED = 50
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """interval: against the first, in percent points; empty of the first. is_decided: zero lies outside of it."""
+    """step: its name. interval: against the first, in percent points; empty of the first. is_decided: zero lies
+    outside of it."""
 
+    step: str
     rate: str
     interval: str
     is_decided: bool
@@ -57,8 +59,10 @@ def campaign_compare(request: DashboardRequest) -> HttpResponse:
     context: dict[str, Any] = {"offered": _offered(request, names, zone), "most": MOST}
     if len(names) > 1:
         try:
-            sides = compared(runs_named(campaigns_of(request), request.tenant, names))
-            context |= _shown(sides, zone)
+            runs = runs_named(campaigns_of(request), request.tenant, names)
+            context |= _shown(compared(runs), zone) | {
+                "offered": _offered(request, [run.public_id for run in runs], zone)
+            }
         except HouseError as error:
             context["problem"] = error.message
     return render(request, "dashboard/campaigns/compare.html", context)
@@ -97,6 +101,8 @@ def _column(step: str, sides: Sequence[Side], names: Sequence[str]) -> Column:
 def _cell(side: Side, step: str) -> Cell:
     group, difference = side.rates[step], side.differences.get(step)
     return Cell(
-        percent(group.rate if group.people else None), interval_in_words(difference) if difference else "",
+        step_name(step),
+        percent(group.rate if group.people else None),
+        interval_in_words(difference) if difference else "",
         difference is not None and difference.is_decided,
-    )  # fmt: skip
+    )
