@@ -132,6 +132,7 @@ class ApiView(APIView):
         handler = getattr(self, method.lower())
         if self.in_scope:
             read_body(request._request)
+            self.look_ahead(request)
             with tenant_scope(key.tenant_id):
                 request.principal = principal_of(key)
                 return self._call(handler, request)
@@ -139,6 +140,9 @@ class ApiView(APIView):
             request.principal = principal_of(key)
         response: HttpResponseBase = handler(request, *self.args, **self.kwargs)
         return response
+
+    def look_ahead(self, request: ApiRequest) -> None:
+        """What must be asked of the network before the handler: its scope is a transaction. The caller may do this."""
 
     def _count(self, key: KeyRecord) -> None:
         allowance = ratelimit.take(key)

@@ -23,9 +23,9 @@ from apps.tenants.scope import tenant_scope
 
 #: Person of the demo -> the platforms of their phones.
 _PHONES: Mapping[str, tuple[str, ...]] = {
-    "ada": ("ios", "web"),
+    "ada": ("ios", "web", "email"),
     "grace": ("android",),
-    "meiling": ("huawei", "vivo"),
+    "meiling": ("huawei", "harmony", "vivo"),
     "xiaoming": ("xiaomi", "oppo"),
     "dennis": ("honor",),
     "barbara": ("meizu",),
@@ -49,7 +49,7 @@ def connect() -> None:
     application = demo.application()
     if application is None or not settings.STAND_INS_URL:
         return
-    for provider, values in credentials(stand_ins.directory()).items():
+    for provider, values in credentials(stand_ins.directory(), application.application_id).items():
         save_credential(
             tenant=application.tenant, application=application, provider=provider, name=_MARK, values=values
         )
@@ -74,4 +74,6 @@ def _device(person: str, platform: str, sender_key: str) -> DeviceIn:
             platform, subscription.endpoint, installation_id=f"demo-{person}", public_key=subscription.p256dh,
             auth_secret=subscription.auth,
         )  # fmt: skip
+    if platform == "email":
+        return DeviceIn(platform, f"{person}@example.com")
     return DeviceIn(platform, hashlib.sha256(f"{person} {platform}".encode()).hexdigest())

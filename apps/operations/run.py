@@ -91,7 +91,7 @@ class Run:
             raise StartRefused(f"PostgreSQL does not answer at PUSHSAAS_DATABASE_URL: {error}") from error
         if not settings.PRODUCTION:
             demo.ensure()
-            stand_ins.prepare()
+            stand_ins.prepare(self._url)
         connections.close_all()
 
     def _serve(self) -> None:

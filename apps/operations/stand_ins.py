@@ -29,8 +29,8 @@ def are_running() -> bool:
     return _running
 
 
-def prepare() -> None:
-    """Decides whether there are any, and points every role started from now on at them."""
+def prepare(url: str) -> None:
+    """Decides whether there are any, and points every role started from now on at them. url: where the run serves."""
     global _running
     is_demo = env.database().embedded and (Path(settings.HOME) / "demo.json").exists()
     if settings.PRODUCTION or not is_demo or not env.flag("STAND_INS", default=True):
@@ -39,6 +39,7 @@ def prepare() -> None:
     if any(name in os.environ for name in places):
         return
     os.environ.update(places)
+    os.environ.setdefault("PUSHSAAS_PUBLIC_URL", url)  # mails need a link to unsubscribe
     _running = True
 
 

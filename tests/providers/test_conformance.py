@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from apps.providers.allowances import DAILY_QUOTA
 from apps.providers.base import Endpoint, Needs, Outcome, Push, Result, Scope, Sender
-from apps.providers.registry import needs_of, open_provider, provider_names
+from apps.providers.registry import limits_of, needs_of, open_provider, provider_names
 from apps.tenants.models import Tenant
 from tests.providers.factories import make_push
 
@@ -54,3 +55,23 @@ def test_what_it_needs_is_said_in_full(name: str) -> None:
     assert len({field.name for field in needs.fields}) == len(needs.fields)
     assert all(str(field.label) for field in needs.fields)
     assert all(value and str(label) for field in needs.fields for value, label in field.choices)
+
+
+@each_provider
+def test_it_can_take_back_if_it_says_so(name: str, sender: Sender) -> None:
+    provider = open_provider(name, sender)
+    assert callable(getattr(provider, "withdraw", None)) == needs_of(name).withdraws
+    if needs_of(name).withdraws:
+        assert provider.withdraw([]) == 0  # type: ignore[attr-defined]  # it says that it has it
+        assert provider.withdraw(["", "\n", "https://169.254.169.254/m/1"]) == 0  # type: ignore[attr-defined]  # as above
+
+
+@each_provider
+def test_what_a_day_takes_is_a_number_or_unknown(name: str, sender: Sender) -> None:
+    limits = limits_of(name)
+    assert all(limit is None or limit > 0 for limit in (limits.per_minute, limits.per_day))
+    assert 0 <= limits.day_begins < 86_400
+    left = getattr(open_provider(name, sender), "quota_left", lambda: None)()
+    assert left is None or left >= 0
+    quota = [field for field in needs_of(name).fields if field.name == DAILY_QUOTA]
+    assert all(not field.is_secret for field in quota)

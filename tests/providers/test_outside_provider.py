@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -16,7 +17,7 @@ from apps.providers import registry
 from apps.providers.base import Notification, Outcome, Result, Scope, Sender
 from apps.providers.credentials import open_credentials, save_credential
 from apps.providers.errors import CredentialInvalid
-from apps.providers.registry import needs_of, open_provider, provider_names
+from apps.providers.registry import limits_of, needs_of, open_provider, provider_names
 from apps.tenants.models import Application, Tenant
 from apps.tenants.scope import tenant_scope
 from tests.providers.factories import make_push
@@ -84,6 +85,23 @@ def test_it_sends_for_a_tenant_with_a_credential_it_has_checked(tenant: Tenant, 
         (Result.REJECTED, Scope.MESSAGE, None),
         (Result.THROTTLED, Scope.PROVIDER, 3600),
     ]
+
+
+@pytest.mark.usefixtures("installed")
+def test_it_takes_back_and_says_what_a_day_takes(tenant: Tenant, application: Application) -> None:
+    assert needs_of("pigeons").withdraws
+    provider = open_provider("pigeons", Sender("local", tenant.pk, application.application_id))
+    assert provider.withdraw(["ring-123456", "letter"]) == 1  # type: ignore[attr-defined]  # it says that it has it
+    assert limits_of("pigeons").per_day == 42
+
+
+def test_the_guide_shows_the_package_that_is_tested_and_stays_short() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "adding-a-provider.md").read_text()
+    source = (SOURCE / "pushsaas_pigeons" / "__init__.py").read_text()
+    shown = "\n".join(re.findall(r"```python\n(.*?)```", guide, re.DOTALL))
+    lines = {line.strip() for line in source.splitlines() if line.strip() and not line.startswith(('"""', "LOFTS"))}
+    assert lines - {line.partition("  #")[0].strip() for line in shown.splitlines()} == set()
+    assert len(source.splitlines()) < 100
 
 
 def _words(outcome: Outcome) -> tuple[Result, Scope, float | None]:

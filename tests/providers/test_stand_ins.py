@@ -16,8 +16,10 @@ from apps.providers.counterparts.apns import AppleService, Taken
 from apps.providers.counterparts.browsers import Browsers
 from apps.providers.counterparts.fcm import GoogleService
 from apps.providers.counterparts.place import ports_in
+from apps.providers.counterparts.receiver import ReceiverService
 from apps.providers.counterparts.screens import Screens
 from apps.providers.counterparts.server import Incoming
+from apps.providers.counterparts.smtp import MailCounterpart
 from apps.providers.counterparts.vendors.common import Shown
 from apps.providers.counterparts.vendors.local import local_makers
 from apps.providers.counterparts.webpush import PushService, Stored
@@ -26,7 +28,9 @@ from apps.providers.webpush.encryption import encrypt
 
 def _screens(browsers: PushService) -> Screens:
     makers = {name: maker.service for name, maker in local_makers().items()}
-    return Screens(AppleService({}, set()), GoogleService("shop", {}), browsers, makers)
+    return Screens(
+        AppleService({}, set()), GoogleService("shop", {}), browsers, makers, MailCounterpart(), ReceiverService()
+    )
 
 
 def _asked(screens: Screens, after: int) -> dict[str, object]:
@@ -63,9 +67,12 @@ def test_every_network_is_shown_in_one_shape(tmp_path: Path) -> None:
     service.stored.append(Stored(endpoint, "/m/1", "", 60, "high", body))
     whole = {"message": {"data": json.dumps({"receipt": "t", "url": "https://shop.example/"})}}
     screens._makers["huawei"].shown.append(Shown("mate", "T", "B", whole))
+    screens._makers["huawei"].shown.append(Shown("pura", "T", "B", {"target": {"token": ["pura"]}, **whole}))
+    screens._receiver.taken.append(("4711", {"recipient": "ann", "title": "T", "body": "B", **ours}))
     notices = _asked(screens, 0)["notices"]
     assert isinstance(notices, list)
-    assert [one["network"] for one in notices] == ["apns", "fcm", "webpush", "huawei"]
+    assert [one["network"] for one in notices] == ["apns", "fcm", "webpush", "huawei", "harmony", "webhook"]
+    assert notices[-1]["device"] == "4711 ann"
     for one in notices:
         assert (one["title"], one["body"], one["receipt"], one["url"]) == ("T", "B", "t", "https://shop.example/")
     assert [one["buttons"] for one in notices[:3]] == [["Buy"]] * 3
@@ -106,6 +113,6 @@ def test_real_networks_are_never_stood_in_for(
         monkeypatch.setenv(name, value)
     before = dict(os.environ)
     with override_settings(HOME=tmp_path):
-        stand_ins.prepare()
+        stand_ins.prepare("http://127.0.0.1:8000")
     assert (stand_ins.are_running(), stand_ins.children()) == (False, [])
     assert dict(os.environ) == before

@@ -17,6 +17,7 @@ from apps.audience.queries import find_devices
 from apps.audience.services.devices import delete_device, move_device, register_device
 from apps.providers.base import Credential
 from apps.providers.credentials import WEBPUSH, ensure_vapid_credential, open_credentials
+from apps.providers.webpush.discovery import require_unifiedpush
 from apps.providers.webpush.vapid import public_key_of
 
 _FILTERS = [
@@ -118,11 +119,20 @@ class DeviceList(ApiView):
         devices = find_devices(application=request.application, **wanted)
         return self.paginate(devices, DeviceSerializer)
 
+    def look_ahead(self, request: ApiRequest) -> None:
+        if request.method == "POST":
+            body = self.body(DeviceBody)
+            if body["platform"] == Platform.UNIFIEDPUSH:
+                require_unifiedpush(body["address"])
+
     @extend_schema(
         operation_id="register_device", request=DeviceBody, responses={200: DeviceSerializer, 201: DeviceSerializer}
     )
     def post(self, request: ApiRequest) -> Response:
-        """Registers a device, or says again that it lives. Call it at every start of the app."""
+        """Registers a device, or says again that it lives. Call it at every start of the app.
+
+        The endpoint of a `unifiedpush` device is asked whether it is one (`not_unifiedpush`, `unifiedpush_silent`).
+        """
         body = self.body(DeviceBody)
         device, is_new = register_device(
             tenant=request.tenant, application=request.application, external_id=body["external_id"],

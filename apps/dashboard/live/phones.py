@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.audience.addresses import DeviceIn, hash_of
-from apps.audience.models import REACHABLE, Device
+from apps.audience.models import REACHABLE, Device, Subscriber
 from apps.audience.services.devices import register_device
 from apps.core.errors import InvalidInput
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.errors import NoApplication
+from apps.dashboard.live.faults import standing
 from apps.providers.counterparts.subscribing import shown_after, subscribe_browser
 from apps.providers.credentials import ensure_vapid_credential, open_credential
 from apps.providers.webpush.vapid import public_key_of
@@ -35,7 +36,10 @@ def phones(request: DashboardRequest) -> HttpResponse:
         key_id, key = _sender_key(request, application)
         known = Device.objects.of(request.tenant).filter(REACHABLE, application=application)
         shown = [_as_told(device) for device in known.select_related("subscriber").order_by("pk")[:_PHONES]]
+    form, spoiled = standing()
     context = {
+        "fault_form": form,
+        "spoiled": spoiled,
         "known": json.dumps(shown),
         "key": key,
         "key_id": key_id,
@@ -54,10 +58,8 @@ def phones_feed(request: DashboardRequest) -> JsonResponse:
     if not settings.STAND_INS_URL or not after.isdecimal():
         return JsonResponse({"notices": [], "next": 0})
     told = shown_after(int(after[:18]))
-    addresses = {hash_of(notice["device"]) for notice in told["notices"]}
     with tenant_scope(request.tenant):
-        owned = Device.objects.of(request.tenant).filter(application=application, address_hash__in=addresses)
-        by_place = {(one.provider, one.address): _as_told(one) for one in owned.select_related("subscriber")}
+        by_place = _phones_of(application, told["notices"]) | _people_of(application, told["notices"])
     notices = [
         {**notice, **by_place[place]}
         for notice in told["notices"]
@@ -83,6 +85,26 @@ def phones_browser(request: DashboardRequest) -> JsonResponse:
             device=device,
         )  # fmt: skip
         return JsonResponse(_as_told(made))
+
+
+def _phones_of(application: Application, notices: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    addresses = {hash_of(notice["device"]) for notice in notices}
+    owned = Device.objects.of(application.tenant_id).filter(application=application, address_hash__in=addresses)
+    return {(one.provider, one.address): _as_told(one) for one in owned.select_related("subscriber")}
+
+
+def _people_of(application: Application, notices: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Whom the tenant's own server got something for: it names the application and the person."""
+    told = {notice["device"] for notice in notices if notice["network"] == "webhook"}
+    mine = {one.partition(" ")[2] for one in told if one.partition(" ")[0] == application.application_id}
+    people = Subscriber.objects.in_application(application).filter(external_id__in=mine)
+    return {
+        ("webhook", f"{application.application_id} {person.external_id}"): {
+            "device_id": f"webhook-{person.public_id}", "person": person.external_id, "platform": "server",
+            "network": "webhook",
+        }
+        for person in people
+    }  # fmt: skip
 
 
 def _application(request: DashboardRequest) -> Application:

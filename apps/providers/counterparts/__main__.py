@@ -27,9 +27,14 @@ from apps.providers.counterparts.apns import AppleService
 from apps.providers.counterparts.authority import Authority
 from apps.providers.counterparts.browsers import Browsers
 from apps.providers.counterparts.fcm import GoogleService
-from apps.providers.counterparts.place import BUNDLE, KEY, PROJECT, TEAM, ports_in, variables
+from apps.providers.counterparts.place import BUNDLE, KEY, PROJECT, SENDER, TEAM, mail_server, ports_in, variables
+from apps.providers.counterparts.receiver import SECRET, ReceiverService
 from apps.providers.counterparts.screens import Screens
 from apps.providers.counterparts.server import Network, Server
+from apps.providers.counterparts.smtp import MailCounterpart
+from apps.providers.counterparts.switches import Switches
+from apps.providers.counterparts.vendors.common import VendorService
+from apps.providers.counterparts.vendors.huawei import HuaweiService
 from apps.providers.counterparts.vendors.local import local_makers
 from apps.providers.counterparts.webpush import PushService
 
@@ -43,13 +48,21 @@ def main(directory: Path, *, quiet: bool) -> None:
     browsers = PushService(browsers=Browsers(directory / "browsers.json"))
     google.token_url = f"https://127.0.0.1:{ports['fcm']}/token"
     browsers.origin = f"https://127.0.0.1:{ports['webpush']}"
-    makers = local_makers()
-    screens = Screens(apple, google, browsers, {name: maker.service for name, maker in makers.items()})
-    networks: dict[str, Network] = {"apns": apple, "fcm": google, "webpush": browsers, "screens": screens}
-    networks |= {name: maker.service for name, maker in makers.items()}
+    makers = {name: maker.service for name, maker in local_makers().items()}
+    _harmony(directory, makers["huawei"])
+    mail, receiver = MailCounterpart(port=ports["email"]), ReceiverService()
+    networks: dict[str, Network] = {"apns": apple, "fcm": google, "webpush": browsers, "webhook": receiver, **makers}
+    servers = {
+        name: Server(network, authority.server_context(), port=ports[name]) for name, network in networks.items()
+    }
+    stranger = Authority(directory / "stranger", names=("stranger.invalid",))
+    switches = Switches(servers, mail, authority, stranger)
+    screens = Screens(apple, google, browsers, makers, mail, receiver, switches)
     with ExitStack() as stack:
-        for name, network in networks.items():
-            stack.enter_context(Server(network, authority.server_context(), port=ports[name]))
+        for server in servers.values():
+            stack.enter_context(server)
+        stack.enter_context(mail)
+        stack.enter_context(Server(screens, authority.server_context(), port=ports["screens"]))
         if not quiet:
             _introduce(directory, ports)
         _serve(screens, quiet=quiet)
@@ -60,6 +73,10 @@ def _introduce(directory: Path, ports: dict[str, int]) -> None:
     lines += [
         f"# APNs: team {TEAM}, key {KEY}, bundle {BUNDLE}, {directory / 'apns.p8'}",
         f"# FCM: {directory / 'service-account.json'}",
+        f"# HarmonyOS: {directory / 'harmony.json'}",
+        f"# E-mail: server={mail_server(ports)} from={SENDER}",
+        f"# Webhook: url=https://127.0.0.1:{ports['webhook']}/push/APPLICATION_ID secret={SECRET}",
+        f"# Faults: POST {{network, fault, count}} to https://127.0.0.1:{ports['screens']}/faults",
         "# Web Push: POST /subscribe with the VAPID public key answers an endpoint and its keys",
     ]
     for name, maker in local_makers().items():
@@ -90,14 +107,29 @@ def _apple(directory: Path) -> AppleService:
 def _google(directory: Path) -> GoogleService:
     file = directory / "service-account.json"
     if not file.exists():
-        fresh = rsa.generate_private_key(65537, 2048)
-        private = fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
         account = {
             "type": "service_account", "project_id": PROJECT, "private_key_id": "0" * 40, "client_email": EMAIL,
-            "private_key": private,
+            "private_key": _fresh_rsa(),
         }  # fmt: skip
         _write_secret(file, json.dumps(account))
     return GoogleService(PROJECT, {EMAIL: _public_half(json.loads(file.read_text())["private_key"])})
+
+
+def _harmony(directory: Path, service: VendorService) -> None:
+    """Huawei's service knows this key of a service account from now on."""
+    assert isinstance(service, HuaweiService)
+    file = directory / "harmony.json"
+    if not file.exists():
+        names = {"project_id": "7007", "key_id": "localkey", "sub_account": "7008"}
+        _write_secret(file, json.dumps(names | {"private_key": _fresh_rsa()}))
+    account = json.loads(file.read_text())
+    service.project = account["project_id"]
+    service.keys = {account["key_id"]: (account["sub_account"], _public_half(account["private_key"]))}
+
+
+def _fresh_rsa() -> str:
+    fresh = rsa.generate_private_key(65537, 2048)
+    return fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def _public_half(pem: str) -> bytes:

@@ -21,7 +21,7 @@ class Authority:
 
     def __init__(self, directory: Path, *, names: tuple[str, ...] = ("localhost", "127.0.0.1")) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.ca_file, self._server_file = directory / "ca.pem", directory / "server.pem"
+        self.ca_file, self.server_file = directory / "ca.pem", directory / "server.pem"
         ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pushsaas counterparts, not a real authority")])
         ca = (
@@ -38,15 +38,16 @@ class Authority:
             .sign(ca_key, hashes.SHA256())
         )
         self.ca_file.write_bytes(ca.public_bytes(Encoding.PEM))
-        self._server_file.touch(mode=0o600)
-        self._server_file.write_bytes(
+        self.server_file.touch(mode=0o600)
+        self.server_file.write_bytes(
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + leaf.public_bytes(Encoding.PEM)
         )
 
     def server_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._server_file)
+        context.load_cert_chain(self.server_file)
         context.set_alpn_protocols(["h2"])
+        context.num_tickets = 0  # whoever resumes a session sees no certificate
         return context
 
 

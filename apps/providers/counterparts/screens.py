@@ -14,11 +14,16 @@ from urllib.parse import parse_qs, urlsplit
 from apps.providers.counterparts.apns import AppleService, Taken
 from apps.providers.counterparts.browsers import Browsers
 from apps.providers.counterparts.fcm import GoogleService
+from apps.providers.counterparts.receiver import ReceiverService
 from apps.providers.counterparts.server import Incoming, Outgoing
+from apps.providers.counterparts.smtp import Arrived, MailCounterpart
+from apps.providers.counterparts.switches import Switches
 from apps.providers.counterparts.vendors.common import Shown, VendorService
 from apps.providers.counterparts.webpush import PushService, Stored
 
 _KEPT = 500
+#: Characters of a mail.
+_MAIL_SHOWN = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +46,29 @@ class Notice:
 
 class Screens:
     """Collects from the networks, and answers `GET /shown?after=NUMBER`: the notices after it, the number to ask with
-    next."""
+    next. `/faults` is switches.py's."""
 
     allows_one_stream_first = False
 
     def __init__(
-        self, apple: AppleService, google: GoogleService, browsers: PushService, makers: Mapping[str, VendorService]
+        self,
+        apple: AppleService,
+        google: GoogleService,
+        browsers: PushService,
+        makers: Mapping[str, VendorService],
+        mail: MailCounterpart,
+        receiver: ReceiverService,
+        switches: Switches | None = None,
     ) -> None:
         self._apple, self._google, self._browsers, self._makers = apple, google, browsers, makers
+        self._mail, self._receiver, self._switches = mail, receiver, switches
         self._notices: deque[Notice] = deque(maxlen=_KEPT)
         self._last = 0
         self._lock = threading.Lock()
 
     def take(self, incoming: Incoming) -> Outgoing:
+        if self._switches is not None and incoming.path == "/faults":
+            return self._switches.take(incoming)
         asked = parse_qs(urlsplit(incoming.path).query).get("after", ["0"])[0]
         after = int(asked) if asked.isdecimal() else 0
         self.collect()
@@ -83,6 +98,10 @@ class Screens:
         for name, maker in self._makers.items():
             for shown in _drained(maker.shown):
                 yield _of_maker(name, shown)
+        for arrived in _drained(self._mail.arrived):
+            yield _of_mail(arrived)
+        for application, data in _drained(self._receiver.taken):
+            yield _of_receiver(application, data)
 
 
 def _drained(things: list[Any]) -> list[Any]:
@@ -118,7 +137,24 @@ def _of_browser(stored: Stored, origin: str, browsers: Browsers | None) -> dict[
     } | _beside(payload)  # fmt: skip
 
 
+def _of_mail(arrived: Arrived) -> dict[str, Any]:
+    part = arrived.mail.get_body(("plain",))
+    body = part.get_content() if part is not None else ""
+    return {"network": "email", "device": arrived.recipient, "title": str(arrived.mail["subject"] or ""),
+            "body": body.strip()[:_MAIL_SHOWN]}  # fmt: skip
+
+
+def _of_receiver(application: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Of a person, not of a device."""
+    device = f"{application} {data.get('recipient', '')}"
+    shown = {"title": data.get("title", ""), "body": data.get("body", "")}
+    return {"network": "webhook", "device": device} | shown | _beside(data)
+
+
 def _of_maker(name: str, shown: Shown) -> dict[str, Any]:
+    """Huawei's stand-in takes for HarmonyOS as well, whose messages name a `target`."""
+    if name == "huawei" and "target" in shown.whole:
+        name = "harmony"
     ours = {"receipt": _found(shown.whole, "receipt"), "url": _found(shown.whole, "url")}
     return {"network": name, "device": shown.device, "title": shown.title, "body": shown.body} | _beside(ours)
 

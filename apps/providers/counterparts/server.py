@@ -6,6 +6,7 @@ import asyncio
 import ssl
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from h2.config import H2Configuration
@@ -81,9 +82,23 @@ class Server:
 
     async def _end(self) -> None:
         self._server.close()
+        await self._cut_all()
+        await asyncio.sleep(0)
+
+    def spoil(self, fault: Fault | None, count: int) -> None:
+        """The next `count` requests; None: nothing any more."""
+        first = self.requests + 1
+        self.faults = {} if fault is None else dict.fromkeys(range(first, first + count), fault)
+
+    def present(self, certificate: Path) -> None:
+        """Another certificate (key and chain in PEM) from now on; whoever is connected must connect again."""
+        assert self._tls is not None
+        self._tls.load_cert_chain(certificate)
+        asyncio.run_coroutine_threadsafe(self._cut_all(), self._loop).result(timeout=10)
+
+    async def _cut_all(self) -> None:
         for connection in list(self._open):
             connection.cut()
-        await asyncio.sleep(0)
 
     def opened(self, connection: _Connection) -> None:
         self.connections += 1

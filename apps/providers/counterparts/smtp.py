@@ -47,9 +47,7 @@ class MailCounterpart:
         self.port, self.behaviour = port, Behaviour()
         self.arrived: list[Arrived] = []
         self.connections = self.contents = 0
-        self._loop = asyncio.new_event_loop()
         self._open: set[asyncio.StreamWriter] = set()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="mail-counterpart", daemon=True)
 
     @property
     def origin(self) -> str:
@@ -57,6 +55,8 @@ class MailCounterpart:
         return f"smtp://127.0.0.1:{self.port}"
 
     def __enter__(self) -> MailCounterpart:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="mail-counterpart", daemon=True)
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(timeout=10)
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from django.conf import settings
 
 from apps.providers.answers import json_object
@@ -35,6 +36,20 @@ def shown_after(number: int) -> dict[str, Any]:
     """`notices` after that number, as screens.py has them, and `next`. Raises NetworkSilent."""
     origin = settings.STAND_INS_URL
     return _ask(origin, Request(f"{origin}/shown?after={number}", {}, method="GET"))
+
+
+def faults() -> list[dict[str, Any]]:
+    """Of every stand-in: `network`, `choices`, the `fault` that is on, requests `left`. Raises NetworkSilent."""
+    origin = settings.STAND_INS_URL
+    found: list[dict[str, Any]] = _ask(origin, Request(f"{origin}/faults", {}, method="GET"))["networks"]
+    return found
+
+
+def switch_fault(network: str, fault: str, count: int) -> None:
+    """For its next `count` requests. Raises NetworkSilent for what the stand-ins do not know."""
+    origin = settings.STAND_INS_URL
+    body = orjson.dumps({"network": network, "fault": fault, "count": count})
+    _ask(origin, Request(f"{origin}/faults", {}, body))
 
 
 def _ask(origin: str, request: Request) -> dict[str, Any]:

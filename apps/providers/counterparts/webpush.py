@@ -63,6 +63,8 @@ class PushService:
         if incoming.method == "DELETE":
             return self._cancel(incoming.path)
         path, headers = incoming.path, incoming.headers
+        if incoming.method == "GET" and path in self.subscriptions:
+            return Outgoing(200, {"content-type": "application/json"}, b'{"unifiedpush":{"version":1}}')
         if path in self.gone:
             return _error(410, 106)
         if path not in self.subscriptions:
