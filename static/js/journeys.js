@@ -1,5 +1,5 @@
 // The editor of a journey. The textarea holds the definition as JSON; the cards read it once and write it on each
-// change. What a card cannot show (filters on properties, quiet hours, more languages) stays in its step untouched.
+// change. What a card cannot show (filters on properties, more languages) stays in its step untouched.
 "use strict";
 
 (() => {
@@ -15,6 +15,7 @@
   const listOf = (text) => text.split(",").map((one) => one.trim()).filter(Boolean);
   const kindName = (kind) => [...document.getElementById("j-kind").options].find((one) => one.value === kind)?.textContent ?? kind;
   const steps = new Map(); // card -> its step
+  const bounds = ["entries_per_minute", "sends_per_minute"];
   let definition = {};
 
   // --- What each kind of step shows (`read`) and says (`write`). `field` finds an input of the card.
@@ -71,11 +72,12 @@
         field("body").value = own.body ?? "";
         field("routes").value = step.routes.join(", ");
         field("category").value = step.category ?? "";
+        readRules(step, field);
         fitSend(field);
       },
       write(step, field) {
         fitSend(field);
-        const said = { routes: listOf(field("routes").value), category: field("category").value };
+        const said = { routes: listOf(field("routes").value), category: field("category").value, ...writtenRules(field) };
         const template = field("template").value;
         if (template) return { ...said, template_id: template, content: undefined };
         const own = { ...spoken(step), title: field("title").value, body: field("body").value };
@@ -119,7 +121,30 @@
     field("segment").closest(".field").hidden = !["inside", "outside"].includes(asks);
   }
 
+  // --- When a send may leave: null stands for "as the application says", or "no bound".
+  function readRules({ ttl, quiet_hours: quiet, frequency_cap: cap }, field) {
+    field("ttl").value = ttl ? String(ttl / 3600) : "";
+    field("quiet").value = quiet?.action ?? (quiet ? "hold" : "");
+    field("quiet_start").value = quiet?.from ?? "22:00";
+    field("quiet_end").value = quiet?.to ?? "08:00";
+    field("cap_count").value = cap?.count ?? "";
+    field("cap_days").value = cap?.days ?? "";
+    field("cap_action").value = cap?.action ?? "skip";
+  }
+
+  function writtenRules(field) {
+    const [hours, action, count] = [Number(field("ttl").value), field("quiet").value, Number(field("cap_count").value)];
+    const own = { from: field("quiet_start").value, to: field("quiet_end").value, action };
+    const cap = { count, days: Number(field("cap_days").value) || 1, action: field("cap_action").value };
+    return {
+      ttl: hours ? Math.round(hours * 3600) : null,
+      quiet_hours: action === "" ? null : action === "ignore" ? { action } : own,
+      frequency_cap: count ? cap : null,
+    };
+  }
+
   function fitSend(field) {
+    field("quiet_start").closest("[data-part]").hidden = !["hold", "drop"].includes(field("quiet").value);
     for (const name of ["title", "body"]) field(name).closest(".field").hidden = field("template").value !== "";
   }
 
@@ -212,6 +237,7 @@
     head("rule").value = rule.rule ?? "once";
     head("days").value = rule.days ?? 7;
     head("exits").value = (definition.exits ?? []).filter((one) => one.event).map((one) => one.event).join(", ");
+    for (const name of bounds) head(name).value = definition[name] ?? "";
     head("days-field").hidden = head("rule").value !== "after";
   }
 
@@ -223,6 +249,7 @@
     const before = definition.exits ?? [];
     const named = listOf(head("exits").value).map((name) => before.find((one) => one.event === name) ?? { event: name });
     definition.exits = [...named, ...before.filter((one) => !one.event)];
+    for (const name of bounds) definition[name] = Number(head(name).value) || null;
     head("days-field").hidden = rule !== "after";
   }
 
