@@ -1,9 +1,9 @@
-"""Results of a campaign's runs, for the doors. Everything is read from sums."""
+"""Results of a campaign's runs, for the doors. Everything but the buttons is read from sums."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 
 from apps.campaigns.models import Campaign, CampaignRun
@@ -11,6 +11,7 @@ from apps.campaigns.standing import ExperimentStanding, standing_of
 from apps.messaging.ledger.results import Dimension, Key, ReasonCount, counts_by, reasons_among
 from apps.messaging.ledger.states import HELD_OUT, Counts
 from apps.messaging.queries import counts_of_all
+from apps.messaging.receipts.pressed import clicks_by_button
 
 ALL = "all"
 #: A recurring campaign may have run ten thousand times; nobody reads more at once.
@@ -20,13 +21,14 @@ MOST_RUNS = 100
 @dataclass(frozen=True, slots=True)
 class Results:
     """experiment: of a single run that had one. withdrawn: pushes that services dropped again when
-    it was cancelled or recalled."""
+    it was cancelled or recalled. buttons: people by the name of the button that they clicked."""
 
     counts: Counts
     rows: Mapping[Key, Counts]
     reasons: Sequence[ReasonCount]
     experiment: ExperimentStanding | None
     withdrawn: int = 0
+    buttons: Mapping[str, int] = field(default_factory=dict)
 
 
 def runs_chosen(campaign: Campaign, said: str) -> list[CampaignRun]:
@@ -43,7 +45,8 @@ def results_of(runs: Sequence[CampaignRun], by: Dimension) -> Results:
     standing = standing_of(runs[0]) if len(runs) == 1 and runs[0].experiment else None
     counts = added_up(list(counts_of_all(messages).values()))
     withdrawn = sum(message.withdrawn for message in messages)
-    return Results(counts, counts_by(messages, by), reasons_among(messages), standing, withdrawn)
+    buttons = clicks_by_button(messages)
+    return Results(counts, counts_by(messages, by), reasons_among(messages), standing, withdrawn, buttons)
 
 
 def rows_by(runs: Sequence[CampaignRun], by: Dimension) -> Mapping[Key, Counts]:
@@ -65,7 +68,7 @@ def without_held_out(counts: Counts, by_variant: Mapping[Key, Counts]) -> Counts
 
 
 def added_up(counts: Sequence[Counts]) -> Counts:
-    names = [field.name for field in fields(Counts) if field.name != "revenue"]
+    names = [one.name for one in fields(Counts) if one.name != "revenue"]
     revenue: dict[str, Decimal] = {}
     for one in counts:
         for currency, amount in one.revenue.items():

@@ -42,6 +42,15 @@ APPLE_KINDS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Button:
+    """action: its name, which the app is told. url: where it leads; empty: the app decides."""
+
+    action: str
+    title: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
     """What one recipient sees, rendered. data: extra members for the app; values are JSON.
 
@@ -56,6 +65,7 @@ class Notification:
     data: dict[str, Any] | None = None
     purpose: str = ""
     apns: Mapping[str, Any] = field(default_factory=dict)
+    buttons: tuple[Button, ...] = ()
 
     def suits(self, kind: str) -> bool:
         """Whether it is meant for an address of this kind: a token of one push type is not for anything else."""

@@ -8,7 +8,7 @@
 //     icon: "/icon.png", badge: "/badge.png",       // optional
 //   });
 //
-// A push shows its title, body and image; a click opens its `url`. Buttons are in its data:
+// A push shows its title, body and image; a click opens its `url`. Buttons are in its data, the first two are shown:
 //   { "actions": [{ "action": "buy", "title": "Buy", "url": "https://shop.example/buy" }] }
 //
 // Reported with the push's own token: received, opened, clicked (a button), dismissed. What could not be sent is kept in
@@ -55,7 +55,7 @@ class Worker {
     const { url, receipt, links } = notification.data ?? {};
     notification.close();
     const target = (action && links?.[action]) || url;
-    await Promise.all([target && this.#open(target), this.report(receipt, action || target ? "clicked" : "opened")]);
+    await Promise.all([target && this.#open(target), this.report(receipt, action || target ? "clicked" : "opened", action)]);
   }
 
   // An open page at that address is brought to the front; only addresses of the web are opened.
@@ -68,9 +68,10 @@ class Worker {
   }
 
   // Never rejects: a receipt must not break what it reports on.
-  async report(token, kind) {
+  // button: of a click, the name of the one that was pressed.
+  async report(token, kind, button = "") {
     if (!token) return false;
-    const receipt = { token, kind, at: Date.now() };
+    const receipt = { token, kind, at: Date.now(), ...(button && { button }) };
     if (await this.#post([receipt])) return this.flush();
     await this.#keep(receipt);
     await this.scope.registration.sync?.register(SYNC).catch(() => {});

@@ -2,6 +2,7 @@
 //
 //   const receipts = new Receipts({ url: "https://push.example" });
 //   receipts.report(notification, "received");              // notification: what a push brought; or its `receipt`
+//   receipts.report(notification, "clicked", { button: "buy" });   // button: the action of the one that was pressed
 //   receipts.report(notification, "converted", { amount: "19.90", currency: "EUR" });
 //
 //   new Receipts({ url, client });                          // client: a Pushsaas; while it is connected nothing goes by HTTP
@@ -30,10 +31,10 @@ export class Receipts {
   }
 
   // Resolves to whether everything that was kept is sent. Never rejects: a receipt must not break what it reports on.
-  report(notification, kind, { amount, currency } = {}) {
+  report(notification, kind, { amount, currency, button } = {}) {
     const token = typeof notification === "string" ? notification : notification?.receipt;
     if (!token) return Promise.resolve(false);
-    this.#kept.push({ token, kind, at: this.now(), ...(amount === undefined ? {} : { amount, currency }) });
+    this.#kept.push({ token, kind, at: this.now(), ...(amount === undefined ? {} : { amount, currency }), ...(button && { button }) });
     this.#kept.splice(0, this.#kept.length - MAX_KEPT);
     return this.flush();
   }

@@ -41,7 +41,7 @@ for (const arms of document.querySelectorAll("[data-arms]")) {
     const sum = panels().reduce((before, panel) => before + Number(field(panel, "share").value || 0), 0);
     for (const line of arms.querySelectorAll("[data-sum]")) {
       line.hidden = sum === 100;
-      line.textContent = line.dataset.sum.replace("%s", sum);
+      line.textContent = line.dataset.sum.replace("{sum}", sum);
     }
   }
 

@@ -80,6 +80,8 @@ test("a click opens the link, a button its own, and both are clicks", async () =
   assert.deepEqual(seen.opened, ["https://shop.test/sale", "https://shop.test/buy"]);
   assert.deepEqual(seen.focused, ["open"]);
   assert.deepEqual(seen.reports, ["t1 clicked", "t1 clicked", "t1 clicked"]);
+  const told = seen.calls.map((call) => call.body.receipts[0].button);
+  assert.deepEqual(told, [undefined, "buy", undefined]);
 });
 
 test("without a link it is opened, and no other scheme is followed", async () => {

@@ -164,3 +164,36 @@ def test_shares_are_a_hundred_and_leave_nobody_out(weights: list[int]) -> None:
     assert min(shares) >= 1
     for share, weight in zip(shares, weights, strict=True):
         assert share == pytest.approx(weight * 100 / sum(weights), abs=4)
+
+
+def test_buttons_are_written_kept_in_the_editor_and_seen_in_the_preview(
+    marketer: Client, tenant: Tenant, people: list[str]
+) -> None:
+    row = {
+        "button_0_title": "Buy, {{ subscriber.name }}",
+        "button_0_url": "https://shop.test/",
+        "button_1_title": "Later",
+    }
+    made(marketer, **words({**EN, **row}))
+    campaign = only(tenant, Campaign)
+    assert campaign.content["en"]["buttons"] == [
+        {"title": "Buy, {{ subscriber.name }}", "url": "https://shop.test/"}, {"title": "Later"},
+    ]  # fmt: skip
+    [form] = marketer.get(f"/campaigns/{campaign.public_id}/edit").context["arms"].first
+    assert {name: form[name].value() for name in row} == row
+    preview = marketer.post("/templates/preview", {"preview_for": people[1], **words({**EN, **row})}).content.decode()
+    assert "Buy, Name 1" in preview
+    wrong = marketer.post("/campaigns/new", plan(**words({**EN, "button_1_action": "later"})))
+    assert "Line 1, column 1: is empty" in wrong.content.decode()
+
+
+def test_the_editor_tells_who_reads_which_language(marketer: Client, people: list[str]) -> None:
+    de = {"language": "de", "title": "Hallo"}
+    shown = marketer.post("/campaigns/readers", plan(**words(de))).content.decode()
+    assert f'data-text="de">{len(people)}<' in shown
+    both = marketer.post("/campaigns/readers", plan(**words(de, EN))).content.decode()
+    assert f'data-text="en">{len(people)}<' in both
+    assert 'data-text="de">0<' in both
+    nobody = marketer.post("/campaigns/readers", plan(people="ids", external_ids="nobody"))
+    assert "Nobody is in this audience." in nobody.content.decode()
+    assert "when the people are chosen" in marketer.post("/campaigns/readers", plan(people="ids")).content.decode()

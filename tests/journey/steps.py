@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from selenium.webdriver.common.by import By
 
@@ -83,6 +84,31 @@ class Journey:
         browser.press("#send")
         browser.wait(lambda: browser.find("[data-count='accepted']").text == "1", "one delivery accepted")
         browser.see("Sent")
+
+    def compare_two_variants(self) -> None:
+        """Two ways to say it, with a button, for tomorrow: they stand in the calendar."""
+        browser, tomorrow = self.browser, datetime.now(UTC) + timedelta(days=1)
+        self.open("/campaigns/new")
+        browser.fill("name", "Two ways to say it")
+        browser.fill("words-0-title", "Hello {{ subscriber.name }}")
+        browser.press("[data-buttons] summary")
+        browser.fill("words-0-button_0_title", "See you, {{ subscriber.name }}")
+        browser.follow("Compare with another variant")
+        browser.fill("arms-1-words-0-title", "Come in, {{ subscriber.name }}!")
+        browser.see("variant b")
+        browser.follow("Save and review")
+        browser.see("a 50 %, b 50 %")
+        browser.see("See you, Ada")
+        browser.see("Come in, ")
+        browser.press("input[name='when'][value='later']")
+        moment = browser.find("[name='send_at']")
+        browser.driver.execute_script("arguments[0].value = arguments[1]", moment, f"{tomorrow:%Y-%m-%dT10:00}")
+        browser.follow("Send this campaign")
+        browser.press("#send")
+        browser.see("It starts by itself when it is due.")
+        self.open(f"/campaigns/calendar?on={tomorrow:%Y-%m-%d}")
+        browser.see("10:00 Two ways to say it")
+        self.picture("calendar")
 
     def choose(self, name: str, text: str) -> None:
         select = self.browser.find(f"select[name='{name}']")

@@ -32,4 +32,5 @@ def test_a_stranger_signs_in_publishes_sends_a_campaign_and_reads_the_bill(produ
         journey.send_a_campaign()
         journey.see_the_campaign_arrive()
         journey.read_what_it_cost()
+        journey.compare_two_variants()
         assert browser.complaints() == []

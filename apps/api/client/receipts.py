@@ -50,19 +50,20 @@ def _vendor_reports(request: HttpRequest, vendor: str) -> dict[str, Any]:
 
 def _follow(request: HttpRequest, token: str) -> HttpResponse:
     """Only where the link was signed for: whoever changes it gets 404. A look ahead is no click."""
-    target = target_of(token, request.GET.get("u", ""), request.GET.get("s", ""))
+    button = request.GET.get("b", "")
+    target = target_of(token, request.GET.get("u", ""), request.GET.get("s", ""), button)
     if target is None:
         raise NotFound
     purpose = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
     if request.method == "GET" and "prefetch" not in purpose:
-        _note_click(token)
+        _note_click(token, button)
     return HttpResponseRedirect(target, headers={"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"})
 
 
-def _note_click(token: str) -> None:
+def _note_click(token: str, button: str) -> None:
     """A database that is away must not keep anybody from where they want to go."""
     try:
-        record_signed_reports(reports=[{"token": token, "kind": Kind.CLICKED.value}])
+        record_signed_reports(reports=[{"token": token, "kind": Kind.CLICKED.value, "button": button}])
     except (DatabaseError, InterfaceError):
         logger.warning("click.lost", exc_info=True)
 

@@ -81,6 +81,9 @@ class ResultsSerializer(serializers.Serializer[Any]):
         help_text="Pushes that push services still held when it was cancelled or recalled, and dropped."
     )
     experiment = ExperimentStandingSerializer(allow_null=True)
+    buttons = serializers.DictField(
+        child=serializers.IntegerField(), help_text="People by the name of the button that they clicked first."
+    )
 
 
 class WinnerBody(BodySerializer):
@@ -109,7 +112,7 @@ class CampaignResults(ApiView):
         body = {
             "campaign_id": campaign.public_id, "run_ids": [run.public_id for run in runs], "by": by,
             "counts": found.counts, "rows": rows, "reasons": found.reasons,
-            "withdrawn_count": found.withdrawn, "experiment": found.experiment,
+            "withdrawn_count": found.withdrawn, "experiment": found.experiment, "buttons": found.buttons,
         }  # fmt: skip
         return Response(ResultsSerializer(body).data)
 

@@ -33,6 +33,7 @@ class ReceiptBody(BodySerializer):
         required=False, allow_null=True, help_text="Of a conversion: a positive number, or a text that is one."
     )
     currency = serializers.CharField(required=False, allow_null=True, help_text="ISO 4217, with the amount.")
+    button = serializers.CharField(required=False, allow_null=True, help_text="Of a click: the action of the button.")
 
 
 class ReceiptBatch(BodySerializer):

@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from apps.api.base import BodySerializer
+from apps.messaging.content.buttons import LIMITS, MOST_BUTTONS
 from apps.messaging.content.rendering import PURPOSES
 from apps.messaging.ledger.states import Counts, DeliveryState, UnknownPolicy
 from apps.messaging.models import Delivery, Message
@@ -21,6 +22,18 @@ PRIORITIES = ["high", "normal"]
 UNKNOWN_POLICIES = [policy.value for policy in UnknownPolicy]
 
 
+class ButtonBody(BodySerializer):
+    action = serializers.CharField(
+        max_length=16, allow_blank=True, required=False,
+        help_text="Its name: small letters, digits and _. Without it `button1`, by its place.",
+    )  # fmt: skip
+    title = serializers.CharField(max_length=LIMITS["title"], help_text="A Liquid template.")
+    url = serializers.CharField(
+        max_length=LIMITS["url"], allow_blank=True, required=False,
+        help_text="A Liquid template. Without it the app decides what the action does.",
+    )  # fmt: skip
+
+
 class VariantBody(BodySerializer):
     """The words in one language. Each text is a Liquid template that sees `subscriber.<attribute>`."""
 
@@ -31,6 +44,10 @@ class VariantBody(BodySerializer):
     data = serializers.DictField(  # type: ignore[assignment]  # a field, not the serializer's own property
         child=serializers.JSONField(), required=False, help_text="For the app; its texts are templates too."
     )
+    buttons = serializers.ListField(
+        child=ButtonBody(), max_length=MOST_BUTTONS, required=False,
+        help_text="Below the text, as `data.actions` of the push. Which route shows how many: docs/campaigns.md.",
+    )  # fmt: skip
     purpose = serializers.ChoiceField(
         choices=PURPOSES, required=False,
         help_text="For phone makers in China, who ask. Without it campaigns are marketing, the rest service.",

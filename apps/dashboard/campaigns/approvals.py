@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.campaigns.asking import ask_for_approval
@@ -33,7 +33,7 @@ _FIELDS = {"errors": "errors_percent", "gone": "gone_percent", "window": "window
 def _whole(name: str, label: Any, help_text: Any) -> forms.IntegerField:
     """A member of the fuse, with its bounds beside it."""
     least, most = BOUNDS[name]
-    bounds = format_lazy(_lazy("From {least} to {most}."), least=least, most=most)
+    bounds = format_lazy(gettext_lazy("From {least} to {most}."), least=least, most=most)
     return forms.IntegerField(
         label=label, min_value=least, max_value=most, help_text=format_lazy("{} {}", help_text, bounds)
     )
@@ -42,22 +42,22 @@ def _whole(name: str, label: Any, help_text: Any) -> forms.IntegerField:
 class SafetyForm(forms.Form):
     """Approval and fuse of an application's campaigns."""
 
-    needs_approval = forms.BooleanField(label=_lazy("A second person approves each campaign"), required=False)
+    needs_approval = forms.BooleanField(label=gettext_lazy("A second person approves each campaign"), required=False)
     errors_percent = _whole(
-        "errors", _lazy("Pause when more than so many per cent fail"),
-        _lazy("Of the attempts. Who is not connected, or has no device, is no failure."),
+        "errors", gettext_lazy("Pause when more than so many per cent fail"),
+        gettext_lazy("Of the attempts. Who is not connected, or has no device, is no failure."),
     )  # fmt: skip
     gone_percent = _whole(
-        "gone", _lazy("Pause when more than so many per cent of the installations are gone"),
-        _lazy("Of the addresses that were tried. A wrong key or environment looks like that."),
+        "gone", gettext_lazy("Pause when more than so many per cent of the installations are gone"),
+        gettext_lazy("Of the addresses that were tried. A wrong key or environment looks like that."),
     )  # fmt: skip
     window = _whole(
-        "window", _lazy("Counted within so many seconds"),
-        _lazy("A short one notices sooner, a long one forgives a short trouble of a network. 600 is ten minutes."),
+        "window", gettext_lazy("Counted within so many seconds"),
+        gettext_lazy("A short one notices sooner, a long one forgives a short trouble. 600 is ten minutes."),
     )  # fmt: skip
     least = _whole(
-        "least", _lazy("Nothing is concluded below so many attempts"),
-        _lazy("A small campaign, or the first moments of a large one, must not stop for a few bad addresses."),
+        "least", gettext_lazy("Nothing is concluded below so many attempts"),
+        gettext_lazy("A small campaign, or the first moments of a large one, must not stop for a few bad addresses."),
     )  # fmt: skip
 
     @property

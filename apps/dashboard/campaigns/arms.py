@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.campaigns.experiments.reading import MOST_VARIANTS
@@ -105,7 +105,7 @@ class Arms:
         total = sum(arm.form.cleaned_data["share"] or 0 for arm in self)
         if len(self.arms) == 1 or total == 100:
             return True
-        said = _now("All shares together are 100 per cent, and these are %(total)d.") % {"total": total}
+        said = gettext("All shares together are 100 per cent, and these are %(total)d.") % {"total": total}
         self.arms[-1].form.add_error("share", said)
         return False
 

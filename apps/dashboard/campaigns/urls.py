@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from apps.dashboard.campaigns import actions, approvals, calendar, deliveries, editor, live, recipients, timing, views
+from apps.dashboard.campaigns import (
+    actions,
+    approvals,
+    calendar,
+    deliveries,
+    editor,
+    estimates,
+    live,
+    recipients,
+    timing,
+    views,
+)
 from apps.dashboard.campaigns.results import comparison
 from apps.dashboard.campaigns.results import views as results
 
@@ -10,7 +21,8 @@ urlpatterns = [
     path("campaigns/", views.campaign_list, name="campaign-list"),
     path("campaigns/new", editor.campaign_create, name="campaign-create"),
     path("campaigns/calendar", calendar.campaign_calendar, name="campaign-calendar"),
-    path("campaigns/audience", views.audience_count, name="campaign-audience"),
+    path("campaigns/audience", estimates.audience_count, name="campaign-audience"),
+    path("campaigns/readers", estimates.campaign_readers, name="campaign-readers"),
     path("campaigns/occurrences", timing.campaign_occurrences, name="campaign-occurrences"),
     path("campaigns/compare", comparison.campaign_compare, name="campaign-compare"),
     path("campaigns/<str:public_id>/", views.campaign, name="campaign"),

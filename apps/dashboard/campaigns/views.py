@@ -5,9 +5,8 @@ from __future__ import annotations
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
-from apps.audience.queries import audience_of
 from apps.campaigns.models import Campaign
 from apps.campaigns.planner import Kind
 from apps.campaigns.queries import counts_of_campaigns, messages_of
@@ -16,11 +15,10 @@ from apps.campaigns.states import Status, may_change
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest, page
 from apps.dashboard.campaigns.departures import departures_of
-from apps.dashboard.campaigns.forms import CampaignForm, ScheduleForm
+from apps.dashboard.campaigns.forms import ScheduleForm
 from apps.dashboard.campaigns.live import live_context
 from apps.dashboard.campaigns.price import price_shown
 from apps.dashboard.campaigns.timing_words import words_of
-from apps.dashboard.errors import NoApplication
 from apps.dashboard.messaging.typed import typed
 from apps.dashboard.route_names import route_name
 from apps.messaging.ledger.results import reasons_among
@@ -54,24 +52,6 @@ def campaign_list(request: DashboardRequest) -> HttpResponse:
         "statuses": list(Status),
     }
     return render(request, "dashboard/campaigns/list.html", context)
-
-
-@page("campaigns.read")
-@require_POST
-def audience_count(request: DashboardRequest) -> HttpResponse:
-    """How many people the form's audience is, while it is chosen."""
-    if request.application is None:
-        raise NoApplication
-    form = CampaignForm(request.POST, request)
-    context: dict[str, object] = {}
-    form.is_valid()
-    if not {"people", "segment", "external_ids"} & set(form.errors):
-        try:
-            people = audience_of(tenant=request.tenant, application=request.application, audience=form.audience)
-            context["count"] = people.count()
-        except HouseError as error:
-            context["problem"] = error
-    return render(request, "dashboard/campaigns/_audience.html", context)
 
 
 @page("campaigns.read")

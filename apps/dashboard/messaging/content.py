@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -14,6 +15,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.simulation import Preview, preview
 from apps.core.errors import HouseError
 from apps.dashboard.access import DashboardRequest
+from apps.messaging.content.buttons import LIMITS, MOST_BUTTONS
 from apps.messaging.content.rendering import Content, compile_content
 from apps.messaging.errors import TemplateInvalid
 from apps.messaging.sending.recipients import recipient_of
@@ -30,6 +32,22 @@ _PURPOSES = [
     ("marketing", _("Marketing: news, offers, recommendations")),
     ("service", _("Service: orders, accounts, what the person asked for")),
 ]
+
+
+_BUTTON = ("title", "url", "action")
+
+
+def _button_fields() -> dict[str, forms.CharField]:
+    return {
+        "title": forms.CharField(label=_("Button"), max_length=LIMITS["title"], required=False, strip=False),
+        "url": forms.CharField(
+            label=_("Its link"), max_length=LIMITS["url"], required=False, help_text=_("Empty: your app decides.")
+        ),
+        "action": forms.CharField(
+            label=_("Its name"), max_length=16, required=False,
+            help_text=_("For your app and the clicks: small letters, digits and _."),
+        ),
+    }  # fmt: skip
 
 
 class VariantForm(forms.Form):
@@ -52,6 +70,19 @@ class VariantForm(forms.Form):
         label=_("Purpose"), choices=_PURPOSES, required=False,
         help_text=_("Phone makers in China deliver marketing more slowly, and count it."),
     )  # fmt: skip
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for number in range(MOST_BUTTONS):
+            self.fields |= {f"button_{number}_{name}": field for name, field in _button_fields().items()}
+
+    @property
+    def button_rows(self) -> list[list[forms.BoundField]]:
+        return [[self[f"button_{number}_{name}"] for name in _BUTTON] for number in range(MOST_BUTTONS)]
+
+    @property
+    def has_buttons(self) -> bool:
+        return any(field.value() or field.errors for row in self.button_rows for field in row)
 
     @property
     def name(self) -> str:
@@ -84,15 +115,26 @@ class BaseVariants(_FormSet):
         by_language = {form.cleaned_data.get("language"): form for form in self.kept}
         for fault in error.faults:
             form = by_language.get(fault.language)
-            if form is not None and fault.field in form.fields:
+            name = fault.field.replace("buttons.", "button_").replace(".", "_")
+            if form is not None and name in form.fields:
                 facts = {"line": fault.line, "column": fault.column + 1, "message": fault.message}
-                form.add_error(fault.field, _("Line %(line)s, column %(column)s: %(message)s") % facts)
+                form.add_error(name, _("Line %(line)s, column %(column)s: %(message)s") % facts)
             else:
                 self.non_form_errors().append(f"{fault.language}: {fault.message}")
 
 
 def _filled(cleaned: dict[str, Any]) -> dict[str, Any]:
-    return {name: cleaned[name] for name in ("title", "body", "url", "image_url", "purpose") if cleaned.get(name)}
+    filled = {name: cleaned[name] for name in ("title", "body", "url", "image_url", "purpose") if cleaned.get(name)}
+    rows = ({name: cleaned.get(f"button_{number}_{name}") for name in _BUTTON} for number in range(MOST_BUTTONS))
+    buttons = [{name: text for name, text in row.items() if text} for row in rows if any(row.values())]
+    return {**filled, "buttons": buttons} if buttons else filled
+
+
+def _unfilled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """As the form has them."""
+    rows = enumerate(fields.get("buttons") or [])
+    buttons = {f"button_{number}_{name}": text for number, row in rows for name, text in row.items()}
+    return {**fields, **buttons}
 
 
 _Variants: Any = formset_factory(
@@ -105,7 +147,7 @@ def variants(data: Any, content: Content | None, *, language: str, prefix: str =
 
     Data kept by the API (`data` of a language) is not edited here; see `merged`.
     """
-    initial = [{"language": tag, **fields} for tag, fields in (content or {language: {}}).items()]
+    initial = [{"language": tag, **_unfilled(fields)} for tag, fields in (content or {language: {}}).items()]
     formset: BaseVariants = _Variants(data, initial=None if data else initial, prefix=prefix)
     if data is None:
         formset.min_num = 0

@@ -17,8 +17,15 @@ def choose_language(wanted: str, default: str, offered: Iterable[str]) -> str:
 
     offered: non-empty, as written by the author; what is returned is one of them.
     """
+    return way_to_language(wanted, default, offered)[-1]
+
+
+def way_to_language(wanted: str, default: str, offered: Iterable[str]) -> tuple[str, ...]:
+    """What is tried on the way, without repeats; the last is what the person gets, as the author wrote it."""
     by_folded = {tag.lower(): tag for tag in offered}
-    for tag in (*fallbacks(wanted), *fallbacks(default), "en"):
+    tried: dict[str, None] = {}
+    for tag in (*(fallbacks(wanted) if wanted.strip() else ()), *fallbacks(default), "en"):
         if tag in by_folded:
-            return by_folded[tag]
-    return next(iter(by_folded.values()))
+            return (*tried, by_folded[tag])
+        tried[tag] = None
+    return (*tried, next(iter(by_folded.values())))

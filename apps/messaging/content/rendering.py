@@ -1,9 +1,9 @@
 """Content per language, compiled once and rendered per person. Pure: no database, no network, no clock.
 
-A content is `{language: {title, body, image_url, url, data, purpose, apns}}`. Every text but the purpose and what
-stands under `apns` (apps/providers/apns/kinds.py) is a Liquid template that sees `subscriber`, `campaign` and
-`variables`. A variable a person lacks is that person's error unless the author gave a default; nothing is ever sent
-half-filled.
+A content is `{language: {title, body, image_url, url, buttons, data, purpose, apns}}`. Every text but the purpose, the
+names of buttons and what stands under `apns` (apps/providers/apns/kinds.py) is a Liquid template that sees
+`subscriber`, `campaign` and `variables`. A variable a person lacks is that person's error unless the author gave a
+default; nothing is ever sent half-filled.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError, ResourceLimitError
 
+from apps.messaging.content.buttons import ButtonInvalid, read_buttons
 from apps.messaging.content.explaining import explain, misfit, place_of_error, unknown_filter, unknown_variable
 from apps.messaging.content.languages import choose_language
 from apps.messaging.content.liquid import Unbounded, lenient_environment, strict_environment
@@ -26,7 +27,7 @@ from apps.messaging.content.placeholders import Filler, filler_for
 from apps.messaging.content.variables import needed_attributes, place_of
 from apps.messaging.errors import ContentMissing, ContentTooLarge, Fault, TemplateInvalid
 from apps.providers.apns.kinds import ALERT, OptionInvalid, check_options
-from apps.providers.base import Notification
+from apps.providers.base import Button, Notification
 
 Content = Mapping[str, Mapping[str, Any]]
 
@@ -80,12 +81,33 @@ class _Text:
 
 
 @dataclass(frozen=True, slots=True)
+class _Button:
+    action: str
+    title: _Text
+    url: _Text
+
+    def render(self, language: str, variables: Mapping[str, Any]) -> Button:
+        title, url = (text.render(language, variables) for text in (self.title, self.url))
+        if not title.strip():
+            raise RenderFailed(language, self.title.field, "is empty")
+        return Button(self.action, title, url)
+
+
+@dataclass(frozen=True, slots=True)
 class _Variant:
     language: str
     texts: tuple[_Text, ...]
     data: tuple[tuple[str, _Text | Any], ...]
     purpose: str
     apns: Mapping[str, Any]
+    buttons: tuple[_Button, ...] = ()
+
+    @property
+    def templates(self) -> Iterator[_Text]:
+        """Every text that may be a template."""
+        yield from self.texts
+        yield from (value for _, value in self.data if isinstance(value, _Text))
+        yield from (text for button in self.buttons for text in (button.title, button.url))
 
     @property
     def speaks(self) -> bool:
@@ -99,7 +121,10 @@ class _Variant:
             self._refuse_if_slow(variables)
         if self.speaks and not (notification.title or notification.body):
             raise RenderFailed(self.language, "body", "is empty")
-        for field, address in (("url", notification.url), ("image_url", notification.image_url)):
+        links = (
+            (button.url.field, shown.url) for button, shown in zip(self.buttons, notification.buttons, strict=True)
+        )
+        for field, address in (("url", notification.url), ("image_url", notification.image_url), *links):
             if address and _UNSAFE_SCHEME.match(address):
                 raise RenderFailed(self.language, field, "is not a safe address")
         return notification
@@ -110,7 +135,8 @@ class _Variant:
             name: value.render(self.language, variables) if isinstance(value, _Text) else value
             for name, value in self.data
         }
-        return Notification(**shown, data=data, purpose=self.purpose, apns=self.apns)
+        buttons = tuple(button.render(self.language, variables) for button in self.buttons)
+        return Notification(**shown, data=data, purpose=self.purpose, apns=self.apns, buttons=buttons)
 
     def _refuse_if_slow(self, variables: Mapping[str, Any]) -> None:
         """Once more, by this thread's own clock: the wall clock of a busy machine would refuse people at random.
@@ -145,8 +171,7 @@ class CompiledContent:
     def needed(self) -> Iterator[tuple[Fault, str]]:
         """What a person must have: each output of `subscriber.<attribute>` that has neither a default nor an `if`."""
         for variant in self._variants.values():
-            texts = [*variant.texts, *(value for _, value in variant.data if isinstance(value, _Text))]
-            for text in texts:
+            for text in variant.templates:
                 if text.template is not None:
                     for name, line, column in needed_attributes(text.template, text.source):
                         yield (
@@ -200,7 +225,24 @@ def _compile_variant(language: str, fields: Mapping[str, Any], faults: list[Faul
     purpose = str(fields.get("purpose") or "")
     if purpose not in PURPOSES:
         faults.append(Fault(language, "purpose", 1, 0, _("is neither marketing nor service")))
-    return _Variant(language, tuple(texts), values, purpose, _apns(language, fields.get("apns"), faults))
+    apns = _apns(language, fields.get("apns"), faults)
+    return _Variant(language, tuple(texts), values, purpose, apns, _buttons(language, fields.get("buttons"), faults))
+
+
+def _buttons(language: str, raw: Any, faults: list[Fault]) -> tuple[_Button, ...]:
+    try:
+        read = read_buttons(raw)
+    except ButtonInvalid as refused:
+        faults.append(Fault(language, refused.place, 1, 0, str(refused)))
+        return ()
+    return tuple(
+        _Button(
+            action,
+            _compile_text(language, f"buttons.{number}.title", title, faults),
+            _compile_text(language, f"buttons.{number}.url", url, faults),
+        )
+        for number, (action, title, url) in enumerate(read)
+    )
 
 
 def _apns(language: str, raw: Any, faults: list[Fault]) -> Mapping[str, Any]:

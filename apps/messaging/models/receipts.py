@@ -19,7 +19,7 @@ class Receipt(TenantOwned):
 
     With a person their name goes from it, by the database itself (migration 0003); what is left is a number in a sum,
     as in the ledger. amount, currency: of a conversion. source: a hash of what was counted, so that the same thing
-    counts for one delivery only.
+    counts for one delivery only. button: of a click, the name of the one that was pressed; empty: the message itself.
     """
 
     pk = models.CompositePrimaryKey("tenant_id", "delivery_id", "kind")
@@ -38,6 +38,7 @@ class Receipt(TenantOwned):
     amount = models.DecimalField(max_digits=16, decimal_places=4, null=True)
     currency = models.CharField(max_length=3, blank=True, default="")
     source = models.CharField(max_length=32, blank=True, default="", db_collation="C")
+    button = models.CharField(max_length=16, blank=True, default="", db_default="")
 
     objects: ClassVar[TenantManager[Receipt]] = TenantManager()
 

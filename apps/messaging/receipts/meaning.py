@@ -17,12 +17,14 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
+from apps.messaging.content.buttons import is_action
+
 #: What a phone's clock says is believed between these; outside of them the receipt happened now.
 _OLDEST = timedelta(days=30)
 _MOST = Decimal("1e12")
 _DECIMALS = 4
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
-_FIELDS = frozenset({"token", "delivery_id", "kind", "at", "amount", "currency"})
+_FIELDS = frozenset({"token", "delivery_id", "kind", "at", "amount", "currency", "button"})
 
 MESSAGES: dict[str, Any] = {
     "not_an_object": _("A receipt is an object."),
@@ -33,6 +35,7 @@ MESSAGES: dict[str, Any] = {
     "at_invalid": _("This is not a time such as 2026-01-31T08:00:00Z or Unix milliseconds."),
     "amount_invalid": _("An amount is a positive number with at most 4 decimals, below 1,000,000,000,000."),
     "amount_unexpected": _("Only a conversion has an amount."),
+    "button_invalid": _("A click may name a button: 1 to 16 small letters, digits and _."),
     "currency_invalid": _("A currency has three capital letters, and goes with an amount."),
 }
 
@@ -73,7 +76,7 @@ class ReceiptIn:
     """delivery_id: row number. amount: of a conversion, in currency (ISO 4217); None: it is worth nothing.
 
     source: names what was counted, so that the same thing never counts for two deliveries; empty: nothing to compare.
-    implies: whether the earlier kinds come along; not for somebody who was never sent anything.
+    implies: whether the earlier kinds come along; not for somebody who was never sent anything. button: of a click.
     """
 
     delivery_id: int
@@ -83,6 +86,7 @@ class ReceiptIn:
     currency: str = ""
     source: str = ""
     implies: bool = True
+    button: str = ""
 
 
 def read_receipt(raw: object, *, delivery_id: int, now: datetime) -> ReceiptIn:
@@ -97,7 +101,16 @@ def read_receipt(raw: object, *, delivery_id: int, now: datetime) -> ReceiptIn:
     except ValueError:
         raise ReceiptProblem("kind_unknown", "kind") from None
     amount, currency = _read_value(raw, kind)
-    return ReceiptIn(delivery_id, kind, _read_instant(raw.get("at"), now), amount, currency)
+    at, button = _read_instant(raw.get("at"), now), _read_button(raw.get("button"), kind)
+    return ReceiptIn(delivery_id, kind, at, amount, currency, button=button)
+
+
+def _read_button(value: object, kind: Kind) -> str:
+    if value is None or value == "":
+        return ""
+    if kind is not Kind.CLICKED or not isinstance(value, str) or not is_action(value):
+        raise ReceiptProblem("button_invalid", "button")
+    return value
 
 
 def _read_value(raw: Mapping[str, Any], kind: Kind) -> tuple[Decimal | None, str]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from random import uniform
 from time import perf_counter
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from apps.messaging.receipts.following import follow_up_of
 from apps.messaging.receipts.tokens import tokens_for
 from apps.messaging.sending.recipients import Recipient, push_id, recipients_by_number, variables_for
 from apps.messaging.sending.strategies import steps_on
-from apps.providers.base import Outcome, Push, Result, Scope
+from apps.providers.base import Notification, Outcome, Push, Result, Scope
 from apps.providers.registry import needs_of
 
 #: A crash makes at most one slice per worker unknown; most routes take fewer (Needs.at_once).
@@ -121,8 +122,7 @@ def render_slice(
             made.refused[Reason.TEMPLATE_ERROR].append(delivery.id)
             continue
         if counts_clicks:
-            link = tracked(settings.PUBLIC_URL, message.tenant_id, receipt, notification.url)
-            notification = replace(notification, url=link)
+            notification = _counted(notification, message.tenant_id, receipt)
         identity = push_id(message.pk, person.number)
         made.ready.append(delivery)
         made.pushes.append(
@@ -134,6 +134,13 @@ def render_slice(
         if perf_counter() - started > _RENDERING_TIME:
             break
     return made
+
+
+def _counted(notification: Notification, tenant_id: int, receipt: str) -> Notification:
+    """With links that note the click, and of a button its name."""
+    link = partial(tracked, settings.PUBLIC_URL, tenant_id, receipt)
+    buttons = tuple(replace(one, url=link(one.url, button=one.action)) for one in notification.buttons)
+    return replace(notification, url=link(notification.url), buttons=buttons)
 
 
 @dataclass(slots=True)

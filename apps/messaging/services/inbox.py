@@ -20,6 +20,7 @@ from apps.core import clock
 from apps.messaging.models import InboxItem, InboxQuerySet, Message
 from apps.messaging.receipts.following import follow_up_of
 from apps.messaging.sending.slices import Slice
+from apps.providers.payload import data_of
 from apps.realtime.errors import BrokerUnavailable
 from apps.realtime.events import new_publication_id
 from apps.realtime.publish import UserMessage, publish_to_users
@@ -97,7 +98,7 @@ def put_copies(message: Message, made: Slice) -> list[Note]:
                 "bodies": [one.body for one in shown],
                 "images": [one.image_url for one in shown],
                 "urls": [one.url for one in shown],
-                "data": [orjson.dumps(one.data or {}).decode() for one in shown],
+                "data": [orjson.dumps(data_of(one)).decode() for one in shown],
             },
         )
         fresh = [subscriber for (subscriber,) in cursor.fetchall()]

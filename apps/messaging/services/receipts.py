@@ -28,8 +28,8 @@ _RECORD = """
 WITH told AS (
     SELECT * FROM unnest(
         %(deliveries)s::bigint[], %(kinds)s::text[], %(instants)s::timestamptz[], %(amounts)s::numeric[],
-        %(currencies)s::text[], %(sources)s::text[]
-    ) AS told (delivery_id, kind, at, amount, currency, source)
+        %(currencies)s::text[], %(sources)s::text[], %(buttons)s::text[]
+    ) AS told (delivery_id, kind, at, amount, currency, source, button)
 ), sent AS MATERIALIZED (
     SELECT delivery.id, delivery.message_id, delivery.subscriber_id, delivery.state, delivery.route, chunk.variant,
         person.language
@@ -40,9 +40,9 @@ WITH told AS (
     ORDER BY person.id FOR KEY SHARE OF person
 ), fresh AS (
     INSERT INTO messaging_receipt
-        (tenant_id, delivery_id, kind, message_id, subscriber_id, at, amount, currency, source)
+        (tenant_id, delivery_id, kind, message_id, subscriber_id, at, amount, currency, source, button)
     SELECT %(tenant)s, told.delivery_id, told.kind, sent.message_id, sent.subscriber_id, told.at, told.amount,
-        told.currency, told.source
+        told.currency, told.source, told.button
     FROM told JOIN sent ON sent.id = told.delivery_id ORDER BY told.delivery_id, told.kind
     ON CONFLICT DO NOTHING
     RETURNING delivery_id, kind, message_id, at, amount, currency
@@ -109,6 +109,7 @@ def _columns(receipts: Iterable[ReceiptIn]) -> dict[str, Any]:
         "amounts": [row.amount for row in rows],
         "currencies": [row.currency for row in rows],
         "sources": [row.source for row in rows],
+        "buttons": [row.button for row in rows],
     }
 
 

@@ -13,7 +13,7 @@ import orjson
 from apps.providers.apns.kinds import ALERT, BACKGROUND, KINDS, Kind
 from apps.providers.base import APPLE_KINDS, Endpoint, Push
 from apps.providers.exchanges import Request
-from apps.providers.payload import members_of
+from apps.providers.payload import category_of, members_of
 
 MAX_COLLAPSE_ID = 64
 #: APNs keeps a notification for 30 days at most.
@@ -75,8 +75,10 @@ _IN_APS = frozenset({"title", "body"})
 
 
 def _shown(push: Push) -> dict[str, Any]:
-    """An image needs `mutable-content` and an app that fetches it."""
-    return {"sound": "default", "mutable-content": 1} if push.notification.image_url else {"sound": "default"}
+    """An image needs `mutable-content` and an app that fetches it, buttons a category that the app has registered."""
+    shown = {"sound": "default", "mutable-content": 1} if push.notification.image_url else {"sound": "default"}
+    category = category_of(push.notification)
+    return {**shown, "category": category} if category else shown
 
 
 def _words(push: Push, aps: Mapping[str, Any]) -> dict[str, Any]:

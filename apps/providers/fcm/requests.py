@@ -10,7 +10,7 @@ import orjson
 
 from apps.providers.base import Endpoint, Push
 from apps.providers.exchanges import Request
-from apps.providers.payload import members_of
+from apps.providers.payload import category_of, members_of
 
 MAX_PAYLOAD = 4_096
 _LONGEST = timedelta(days=28)
@@ -90,4 +90,6 @@ def _aps(push: Push) -> dict[str, Any]:
     aps: dict[str, Any] = {"sound": "default"}
     if push.notification.image_url:
         aps["mutable-content"] = 1
+    if push.notification.buttons:
+        aps["category"] = category_of(push.notification)
     return aps

@@ -105,6 +105,7 @@ def _context(request: DashboardRequest, shown: Campaign) -> dict[str, Any]:
         "funnel": drawn(steps),
         "revenue": money(counts.revenue),
         "withdrawn": found.withdrawn,
+        "buttons": list(found.buttons.items()),
         "reasons": _by_outcome(found.reasons),
         "experiment": shown_experiment(found.experiment),
         "course": course_of(rows_by(runs, Dimension.HOUR), zone),
