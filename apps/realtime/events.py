@@ -12,6 +12,7 @@ from apps.realtime.errors import BadChannel, BadEvent, EventTooLarge
 from apps.realtime.protocol import channels, messages
 from apps.realtime.protocol.messages import MAX_EVENT_NAME
 from apps.realtime.protocol.publications import Topic, packed
+from apps.realtime.protocol.tags import BadTags, packed_tags
 
 MAX_CHANNELS = 100
 MAX_BATCH = 10
@@ -27,17 +28,19 @@ IDEMPOTENCY_TTL = 24 * 3_600
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event for one or more channels. data: text, usually JSON. socket_id: who must not get it, or empty."""
+    """One event for one or more channels. data: text, usually JSON. socket_id: who must not get it, or empty.
+    tags: as packed (protocol/tags.py)."""
 
     name: str
     data: str
     channels: tuple[str, ...]
     socket_id: str = ""
+    tags: str = ""
 
     def body(self, channel: str, publication_id: str) -> bytes:
         """What goes into the log and to the gateways: the JSON is encoded here and nowhere else."""
         json = messages.event(self.name, self.data, channel)
-        return packed(publication_id, self.socket_id, Topic.EVENT, json)
+        return packed(publication_id, self.socket_id, Topic.EVENT, json, self.tags)
 
 
 def new_publication_id() -> str:
@@ -45,7 +48,13 @@ def new_publication_id() -> str:
 
 
 def checked_event(
-    *, name: object, data: object, channels_: Sequence[object], socket_id: object = None, max_bytes: int
+    *,
+    name: object,
+    data: object,
+    channels_: Sequence[object],
+    socket_id: object = None,
+    max_bytes: int,
+    tags: object = None,
 ) -> Event:
     """Raises BadEvent, BadChannel, EventTooLarge. max_bytes: of `data`, as UTF-8."""
     if not isinstance(name, str) or not 0 < len(name) <= MAX_EVENT_NAME:
@@ -60,7 +69,12 @@ def checked_event(
         raise BadEvent(_("name and data must be valid Unicode text."))
     if socket_id not in (None, "") and not messages.is_socket_id(socket_id):
         raise BadEvent(_("socket_id must look like 123.456."))
-    return Event(name, data, _checked_channels(channels_), socket_id if isinstance(socket_id, str) else "")
+    try:
+        packed_tags_ = packed_tags(tags)
+    except BadTags as error:
+        raise BadEvent(str(error)) from None
+    excluded = socket_id if isinstance(socket_id, str) else ""
+    return Event(name, data, _checked_channels(channels_), excluded, packed_tags_)
 
 
 def _checked_channels(names: Sequence[object]) -> tuple[str, ...]:

@@ -16,12 +16,15 @@ from apps.realtime.protocol import messages
 from apps.realtime.protocol.channels import Kind, kind_of
 from apps.realtime.protocol.frames import frame
 from apps.realtime.protocol.publications import Mark, Position, Publication, Topic, with_position
+from apps.realtime.protocol.tags import Filter
 
 log = logging.getLogger(__name__)
 
 Write = Callable[[bytes], None]
 #: What a subscription that is being set up, or a channel that waits for its log, may miss before it has a gap.
 MAX_WAITING = 2_000
+#: After so many publications that did not pass its filter, a subscriber with positions hears where the log stands.
+TOLD_EVERY = 25
 _BILLED = frozenset({Topic.EVENT, Topic.CLIENT_EVENT})
 
 
@@ -36,8 +39,25 @@ class LiveChannel:
     """
 
     __slots__ = (
-        "_epoch", "_held", "_id", "_offset", "_on_gap", "ahead", "application_id", "counters", "heard_at", "kind",
-        "laggards", "name", "positioned", "sequences", "topic", "waiting", "writes",
+        "_epoch",
+        "_held",
+        "_id",
+        "_offset",
+        "_on_gap",
+        "_unsaid",
+        "ahead",
+        "application_id",
+        "counters",
+        "filters",
+        "heard_at",
+        "kind",
+        "laggards",
+        "name",
+        "positioned",
+        "sequences",
+        "topic",
+        "waiting",
+        "writes",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +77,9 @@ class LiveChannel:
         self.heard_at = time.monotonic()
         #: None: a slow subscriber gets everything, until it is closed.
         self.laggards: Laggards | None = None
+        #: Of subscribers that want some of the publications only, with how many were left out since they were told.
+        self.filters: dict[Hashable, Filter] = {}
+        self._unsaid: dict[Hashable, int] = {}
         self._on_gap = on_gap
         self._held: list[Publication] | None = None
         #: The mark in pieces, since it moves with every publication. Epoch None: not known yet.
@@ -131,11 +154,20 @@ class LiveChannel:
             self.laggards = Laggards(self._deliver_kept)
         self.laggards.watch(subscriber, frames)
 
+    def choose(self, subscriber: Hashable, wanted: Filter | None) -> None:
+        """From now on it gets the publications that pass; None: all. Before it goes live, or when it asks again."""
+        self._unsaid.pop(subscriber, None)
+        if wanted is None:
+            self.filters.pop(subscriber, None)
+        else:
+            self.filters[subscriber] = wanted
+
     def remove(self, subscriber: Hashable) -> bool:
         """Whether it was there."""
         if self.laggards is not None:
             self.laggards.forget(subscriber)
         self.sequences.pop(subscriber, None)
+        self.choose(subscriber, None)
         self.ahead.pop(subscriber, None)
         waited = self.waiting.pop(subscriber, None)
         live = self.writes.pop(subscriber, None) or self.positioned.pop(subscriber, None)
@@ -230,20 +262,22 @@ class LiveChannel:
     def _deliver_to_all(self, run: list[Publication]) -> None:
         if not run:
             return
-        slow = self.laggards.among(run) if self.laggards is not None else frozenset()
-        plain = _others(self.writes, slow)
+        singly: Set[Hashable] = self.filters.keys() | self.ahead.keys()
+        if self.laggards is not None:
+            singly |= self.laggards.among(run)
+        plain, level = _others(self.writes, singly), _others(self.positioned, singly)
         if plain:
             wire = frame(run[0].json) if len(run) == 1 else b"".join(frame(publication.json) for publication in run)
             _write_to(plain.values(), wire)
             self._count(run, len(wire), len(plain))
-        apart = slow | self.ahead.keys()
-        level = _others(self.positioned, apart)
         if level:
             wire = b"".join(frame(with_position(publication)) for publication in run)
             _write_to(level.values(), wire)
             self._count(run, len(wire), len(level))
-        for subscriber in apart:
-            write = self.writes.get(subscriber) or self.positioned[subscriber]
+        for subscriber in singly:
+            write = self.writes.get(subscriber) or self.positioned.get(subscriber)
+            if write is None:
+                continue
             for publication in run:
                 self._deliver_to(subscriber, write, publication)
 
@@ -255,7 +289,7 @@ class LiveChannel:
             if not self._reaches(subscriber, publication.position):
                 return
             json = with_position(publication)
-        if self._keeps_back(subscriber, publication):
+        if not self._passes(subscriber, write, publication) or self._keeps_back(subscriber, publication):
             return
         if publication.excluded == subscriber:
             if subscriber in self.positioned and publication.position is not None:
@@ -264,6 +298,21 @@ class LiveChannel:
         wire = frame(json)
         _write_to((write,), wire)
         self._count([publication], len(wire), 1)
+
+    def _passes(self, subscriber: Hashable, write: Write, publication: Publication) -> bool:
+        """Who has positions is told now and then how far the log went on without it, so that it can come back there."""
+        wanted = self.filters.get(subscriber)
+        if wanted is None or publication.kind is not Topic.EVENT or wanted.passes(publication.tags):
+            if publication.position is not None:
+                self._unsaid.pop(subscriber, None)
+            return True
+        if subscriber in self.positioned and publication.position is not None:
+            unsaid = self._unsaid[subscriber] = self._unsaid.get(subscriber, 0) + 1
+            is_waiting = self.laggards is not None and self.laggards.is_slow(subscriber, publication)
+            if unsaid >= TOLD_EVERY and not is_waiting:
+                del self._unsaid[subscriber]
+                _write_to((write,), frame(messages.position(self.name, publication.mark)))
+        return False
 
     def _keeps_back(self, subscriber: Hashable, publication: Publication) -> bool:
         """Whether the subscriber lags, so that this waits or takes the place of what waits."""

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from apps.realtime.history import ChannelLogs, LogState, Range, missed_since
 from apps.realtime.hub import LiveChannel
 from apps.realtime.peers import MAX_QUEUED_BYTES
-from apps.realtime.protocol.messages import BadMessage
-from apps.realtime.protocol.publications import MAX_OFFSET, Mark, Position, Publication
+from apps.realtime.protocol.frames import frame
+from apps.realtime.protocol.messages import BadMessage, position
+from apps.realtime.protocol.publications import MAX_OFFSET, Mark, Position, Publication, with_position
+from apps.realtime.protocol.tags import Filter
 from apps.tenants.application_settings import ApplicationSettings
 
 if TYPE_CHECKING:
@@ -38,14 +40,14 @@ class Wanted:
 
 def wanted(fields: Mapping[str, Any], *, always: bool) -> Wanted | None:
     """None for a plain subscription. always: the connection asked for positions. Raises BadMessage."""
-    position, rewind = fields.get("position"), fields.get("rewind", 0)
+    place, rewind = fields.get("position"), fields.get("rewind", 0)
     if type(rewind) is not int or not 0 <= rewind <= MAX_REWIND:
         raise BadMessage(f"rewind must be a whole number from 0 to {MAX_REWIND}")
-    if isinstance(position, dict):
-        return Wanted(token(position), rewind)
-    if position not in (None, True, False):
+    if isinstance(place, dict):
+        return Wanted(token(place), rewind)
+    if place not in (None, True, False):
         raise BadMessage("position must be true or an object of epoch, offset and message_id")
-    return Wanted(None, rewind) if position or rewind or always else None
+    return Wanted(None, rewind) if place or rewind or always else None
 
 
 def switched_off(want: Wanted | None, settings: ApplicationSettings) -> str:
@@ -87,7 +89,7 @@ class Resumed:
         return not self.recovered and not self.count
 
 
-async def resume(connection: Connection, channel: LiveChannel, want: Wanted) -> Resumed:
+async def resume(connection: Connection, channel: LiveChannel, want: Wanted, chosen: Filter | None = None) -> Resumed:
     """Reads the log until it fits what arrived meanwhile. To be used before anything else is awaited.
 
     Raises LinkLost, CommandFailed.
@@ -99,7 +101,7 @@ async def resume(connection: Connection, channel: LiveChannel, want: Wanted) -> 
         channel.stands_at(state.mark)
         engine.turns.flush(channel.topic)
         if channel.follows(connection.socket_id, state.mark):
-            return _resumed(want, state, room)
+            return _resumed(channel.name, want, state, room, chosen)
         mark = channel.mark
         if mark is not None and mark.position.epoch not in ("", state.mark.position.epoch):
             await engine.continuity.repair(channel)
@@ -118,7 +120,7 @@ async def _read(logs: ChannelLogs, channel: LiveChannel, want: Wanted) -> LogSta
     return await logs.read(channel.application_id, channel.name, span, begin=True)
 
 
-def _resumed(want: Wanted, state: LogState, room: int) -> Resumed:
+def _resumed(name: str, want: Wanted, state: LogState, room: int, chosen: Filter | None) -> Resumed:
     if want.since is not None:
         missed = missed_since(want.since, state)
         if missed is None:
@@ -130,7 +132,11 @@ def _resumed(want: Wanted, state: LogState, room: int) -> Resumed:
             return Resumed(state.mark, None, state.mark, cached=state.cached)
         first = missed[0].mark.position
         start, recovered = Mark(Position(first.epoch, first.offset - 1)), None
-    replay = state.wire_after(start.position.offset)
+    replay, count = state.wire_after(start.position.offset), len(missed)
+    if chosen is not None:
+        passed = [each for each in missed if chosen.passes(each.tags)]
+        frames = [frame(with_position(each)) for each in passed]
+        replay, count = b"".join([*frames, frame(position(name, state.mark))]) if missed else b"", len(passed)
     if len(replay) > room:  # it would be closed as a slow reader, come back, and be closed again
         return Resumed(state.mark, False, state.mark, cached=state.cached)
-    return Resumed(start, recovered, state.mark, replay, len(missed))
+    return Resumed(start, recovered, state.mark, replay, count)

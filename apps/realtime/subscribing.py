@@ -16,6 +16,7 @@ from apps.realtime.cluster.presence import ChannelFull, Member
 from apps.realtime.protocol import channels, closing, messages, signing
 from apps.realtime.protocol.messages import BadMessage, ClientMessage
 from apps.realtime.protocol.publications import Publication, marked
+from apps.realtime.protocol.tags import BadTags, Filter
 from apps.realtime.resuming import Resumed, Wanted
 from apps.realtime.tokens.claims import PRESENCE, SUBSCRIBE, Claims, TokenRefused
 from apps.realtime.tokens.grants import grant_of, grants_of
@@ -38,13 +39,14 @@ class _Refused(Exception):
 @dataclass(frozen=True, slots=True)
 class _Wish:
     """What the client asks for. channel_data: exactly as received, because it is signed that way. position: None for
-    plain protocol 7. token: instead of auth and channel_data."""
+    plain protocol 7. token: instead of auth and channel_data. chosen: None for every publication."""
 
     channel: str
     auth: object
     channel_data: str | None
     position: Wanted | None
     token: object = None
+    chosen: Filter | None = None
 
 
 async def subscribe(connection: Connection, message: ClientMessage) -> None:
@@ -66,6 +68,7 @@ async def subscribe(connection: Connection, message: ClientMessage) -> None:
         subscription = connection.subscriptions.get(wish.channel)
         if subscription is not None:
             await _acknowledge_again(connection, subscription)
+            subscription.channel.choose(connection.socket_id, wish.chosen)
         else:
             await _subscribe(connection, wish, member)
         _keep_grant(connection, wish.channel, claims)
@@ -83,7 +86,19 @@ def _wish(fields: dict[str, Any], connection: Connection) -> _Wish:
     if channel_data is not None and not isinstance(channel_data, str):
         raise BadMessage("channel_data must be a string")
     position = resuming.wanted(fields, always=connection.wants_positions)
-    return _Wish(channel, fields.get("auth"), channel_data, position, fields.get("token"))
+    return _Wish(channel, fields.get("auth"), channel_data, position, fields.get("token"), _filter(fields, channel))
+
+
+def _filter(fields: dict[str, Any], channel: str) -> Filter | None:
+    if fields.get("filter") is None:
+        return None
+    kind = channels.kind_of(channel)
+    if kind.is_cached or kind.is_presence:
+        raise BadMessage("A cache or presence channel cannot be filtered")
+    try:
+        return Filter(fields["filter"])
+    except BadTags as error:
+        raise BadMessage(str(error)) from None
 
 
 def _check_name(connection: Connection, name: str) -> None:
@@ -157,9 +172,9 @@ def _member(connection: Connection, wish: _Wish, claims: Claims | None) -> Membe
     return Member(user_id, info)
 
 
-async def listen(connection: Connection, channel: str, position: Wanted) -> None:
+async def listen(connection: Connection, channel: str, position: Wanted, chosen: Filter | None) -> None:
     """For a caller that is known to be allowed, on a channel that is not a presence channel. Raises LinkLost."""
-    await _subscribe(connection, _Wish(channel, None, None, position), None)
+    await _subscribe(connection, _Wish(channel, None, None, position, chosen=chosen), None)
 
 
 async def _subscribe(connection: Connection, wish: _Wish, member: Member | None) -> None:
@@ -176,7 +191,7 @@ async def _subscribe(connection: Connection, wish: _Wish, member: Member | None)
         if wish.position is None or name.startswith("#"):
             state, resumed = await _standing(connection, channel), None
         else:
-            state, resumed = None, await resuming.resume(connection, channel, wish.position)
+            state, resumed = None, await resuming.resume(connection, channel, wish.position, wish.chosen)
     except BaseException:
         _undo(connection, channel, joined)
         raise
@@ -186,6 +201,7 @@ async def _subscribe(connection: Connection, wish: _Wish, member: Member | None)
         _undo(connection, channel, member)
         return
     connection.subscriptions[name] = engine.subscription(channel, member)
+    channel.choose(connection.socket_id, wish.chosen)
     if not name.startswith("#"):
         user_id = connection.user_id if member is None else member.user_id
         engine.behaviour.note(connection.application, user_id, behaviour.JOINED, channel=name)

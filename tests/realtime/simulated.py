@@ -60,7 +60,7 @@ class Valkey:
         self.epoch = self.epoch or f"life{self.life}"
         self.top += 1
         json_text = json.dumps({"event": "n", "channel": CHANNEL, "data": str(self.published)}).encode()
-        body = packed(f"id{self.published}", "", Topic.EVENT, json_text)
+        body = packed(f"id{self.published}", "", Topic.EVENT, json_text, '{"k":1}')
         self.entries = [*self.entries, (self.top, body)][-KEPT:]
         if self.is_subscribed:
             self.pushes.append(f"{self.epoch}:{self.top} ".encode() + body)
@@ -149,10 +149,12 @@ class Peer:
 
 
 class Client(Notes):
-    """Comes back as often as it is told to. has_positions: resumes where it stands."""
+    """Comes back as often as it is told to. has_positions: resumes where it stands.
+    filters: by what every publication passes."""
 
-    def __init__(self, gateway: Gateway, *, has_positions: bool) -> None:
+    def __init__(self, gateway: Gateway, *, has_positions: bool, filters: bool) -> None:
         super().__init__()
+        self._filters = filters
         self._gateway, self._has_positions = gateway, has_positions
         self.peer: Peer | None = None
         self._next_at_most: int | None = None
@@ -182,6 +184,8 @@ class Client(Notes):
         fields: dict[str, Any] = {"channel": CHANNEL}
         if self._has_positions:
             fields["position"] = self.positions.get(CHANNEL, True)
+        if self._filters:
+            fields["filter"] = {"k": 1}
         text = json.dumps({"event": "pusher:subscribe", "data": fields})
         self._gateway.spawn(self._stay(connection, self.peer, text))
 
@@ -239,7 +243,7 @@ class Gateway:
         self.engine.hub = Hub(self.engine.continuity.gap)
         self.engine.turns = Turns(self.engine.hub, self.engine._deliver, lambda wanted: None)
         self.engine.count_subscribers = _nothing  # type: ignore[method-assign]
-        self.clients = [Client(self, has_positions=number % 2 == 0) for number in range(4)]
+        self.clients = [Client(self, has_positions=number % 2 == 0, filters=number > 1) for number in range(4)]
         self._tasks: set[asyncio.Task[None]] = set()
 
     def spawn(self, work: Any) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from apps.realtime import resuming, subscribing
 from apps.realtime.connection import Connection
 from apps.realtime.errors import (
@@ -29,6 +31,7 @@ from apps.realtime.protocol import closing
 from apps.realtime.protocol.channels import is_channel_name, kind_of
 from apps.realtime.protocol.messages import BadMessage
 from apps.realtime.protocol.publications import Mark
+from apps.realtime.protocol.tags import BadTags, Filter
 from apps.realtime.resuming import Wanted
 from apps.realtime.sessions import Session, admit
 from apps.realtime.tokens.claims import SUBSCRIBE, Claims, TokenRefused
@@ -36,6 +39,8 @@ from apps.realtime.tokens.grants import Grants, grant_of
 from apps.tenants.queries import ApplicationRecord
 
 MAX_CHANNELS = 20
+#: Says how far the log went on without an event for this listener.
+POSITION = "pusher_internal:position"
 _MAX_LAST_EVENT_ID = 8_192
 
 
@@ -59,6 +64,7 @@ async def admitted(plane: Plane, request: Request, application_id: str, frames: 
     if plane.is_draining:
         raise BrokerUnavailable(retry_after=1)
     wishes = wishes_of(request)  # refused before it counts as a connection
+    filter_of(request)
     token = request.parameters().get("token")
     if token is None:
         claims = None
@@ -101,12 +107,12 @@ def _check_switches(record: ApplicationRecord, wishes: Mapping[str, Wanted]) -> 
             raise SwitchedOff(setting)
 
 
-async def listen(connection: Connection, wishes: Mapping[str, Wanted]) -> None:
+async def listen(connection: Connection, wishes: Mapping[str, Wanted], chosen: Filter | None) -> None:
     """Subscribes to everything; closes the connection where that cannot be done just now."""
     connection.is_one_way = True
     try:
         for channel, want in wishes.items():
-            await subscribing.listen(connection, channel, want)
+            await subscribing.listen(connection, channel, want, chosen)
     except (LinkLost, CommandFailed):
         connection.close(closing.OVER_CAPACITY)  # it has begun, so there is no status left to say it with
 
@@ -132,6 +138,22 @@ def wishes_of(request: Request) -> Mapping[str, Wanted]:
     rewind = whole_number(parameters, "rewind", 0, resuming.MAX_REWIND)
     since = _marks(request.header(b"last-event-id") or parameters.get("last_event_id", ""))
     return {name: Wanted(since.get(name), rewind) for name in names}
+
+
+def filter_of(request: Request) -> Filter | None:
+    """The filter for all channels of the request, as JSON in `filter`. Raises BadRequest."""
+    parameters = request.parameters()
+    if "filter" not in parameters:
+        return None
+    names = parameters.get("channels", "").split(",")
+    if any(kind_of(name).is_cached for name in names):
+        raise BadRequest("A cache channel cannot be filtered.")
+    try:
+        return Filter(orjson.loads(parameters["filter"]))
+    except orjson.JSONDecodeError:
+        raise BadRequest("filter is not valid JSON.") from None
+    except BadTags as error:
+        raise BadRequest(str(error)) from None
 
 
 def whole_number(parameters: Mapping[str, str], name: str, default: int, highest: int) -> int:

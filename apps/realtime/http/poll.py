@@ -51,6 +51,8 @@ class PollFrames:
             return
         self.buffered += len(payload)
         self.places.note(fields)
+        if fields["event"] == listening.POSITION:
+            return
         if fields["event"] != _ACK:
             self.events.append(fields)
         elif "recovered" in fields:
@@ -73,7 +75,7 @@ async def serve(plane: Plane, request: Request, application_id: str, receive: Re
         gone = asyncio.ensure_future(listening.disconnected(receive))
         ready = asyncio.ensure_future(frames.ready.wait())
         try:
-            await listening.listen(connection, listening.wishes_of(request))
+            await listening.listen(connection, listening.wishes_of(request), listening.filter_of(request))
             await asyncio.wait([gone, ready], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if frames.events and not gone.done():
                 await asyncio.sleep(_GATHER)

@@ -79,7 +79,7 @@ def _event(fields: dict[str, Any], record: ApplicationRecord) -> Event:
         raise BadEvent("Say where the event goes: channels (a list) or channel (a name).")
     return checked_event(
         name=fields.get("name"), data=fields.get("data"), channels_=names, socket_id=fields.get("socket_id"),
-        max_bytes=record.settings.max_event_bytes,
+        max_bytes=record.settings.max_event_bytes, tags=fields.get("tags"),
     )  # fmt: skip
 
 

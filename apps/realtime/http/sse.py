@@ -64,6 +64,8 @@ class SseFrames:
         if "channel" not in fields:
             return b":\n\n"  # a ping: a comment keeps the connection, and proxies, awake
         self._places.note(fields)
+        if fields["event"] == listening.POSITION:
+            return f"id: {self._places}\n\n".encode()  # moves Last-Event-ID, and is no event
         return f"id: {self._places}\ndata: ".encode() + payload + b"\n\n"
 
     def _put(self, text: bytes) -> None:
@@ -107,7 +109,7 @@ async def serve(
             for each in (frames.run(), listening.disconnected(receive), frames.given_up.wait())
         ]
         try:
-            await listening.listen(connection, listening.wishes_of(request))
+            await listening.listen(connection, listening.wishes_of(request), listening.filter_of(request))
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for end in ends:

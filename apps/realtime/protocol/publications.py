@@ -1,6 +1,6 @@
 """How a publication travels from the publisher to every gateway: one line of header, one line of finished JSON.
 
-`POSITION ID EXCLUDED KIND\n{"event":…}`. A gateway needs no JSON parser on this path.
+`POSITION ID EXCLUDED KIND [TAGS]\n{"event":…}`. A gateway needs no JSON parser on this path.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ NOWHERE = Mark(Position("", 0))
 @dataclass(frozen=True, slots=True)
 class Publication:
     """position: None when the channel keeps no log of it. sequence: of a MEMBER message, its place among them.
-    excluded: the socket id that must not get it. json: the finished event message."""
+    excluded: the socket id that must not get it. json: the finished event message. tags: as packed (tags.py)."""
 
     position: Position | None
     id: str
@@ -54,15 +54,17 @@ class Publication:
     kind: Topic
     json: bytes
     sequence: int = 0
+    tags: str = ""
 
     @property
     def mark(self) -> Mark:
         return Mark(self.position, self.id) if self.position is not None else NOWHERE
 
 
-def packed(publication_id: str, excluded: str, kind: Topic, json: bytes) -> bytes:
+def packed(publication_id: str, excluded: str, kind: Topic, json: bytes, tags: str = "") -> bytes:
     """What goes into the log and, behind its position, to the gateways."""
-    return f"{publication_id} {excluded or '-'} {kind.value}\n".encode() + json
+    head = f"{publication_id} {excluded or '-'} {kind.value}"
+    return (f"{head} {tags}\n" if tags else f"{head}\n").encode() + json
 
 
 def parse_position(text: str) -> Position | None:
@@ -75,12 +77,13 @@ def parse_position(text: str) -> Position | None:
 def unpacked(message: bytes) -> Publication:
     """The reverse of `packed` with a position in front. Raises ValueError on anything else."""
     head, newline, json = message.partition(b"\n")
-    where, publication_id, excluded, kind = head.decode().split(" ")
-    if not newline:
+    where, publication_id, excluded, kind, *tags = head.decode().split(" ")
+    if not newline or len(tags) > 1:
         raise ValueError("a publication without a body")
     position = parse_position(where)
     sequence = int(where[1:]) if where.startswith("#") else 0
-    return Publication(position, publication_id, "" if excluded == "-" else excluded, Topic(kind), json, sequence)
+    left_out = "" if excluded == "-" else excluded
+    return Publication(position, publication_id, left_out, Topic(kind), json, sequence, "".join(tags))
 
 
 def with_position(publication: Publication) -> bytes:
