@@ -120,6 +120,16 @@ def error_rows(health: Health) -> list[ErrorRow]:
     return [ErrorRow(error, advice_for(error.result, error.reason)) for error in health.errors]
 
 
+def other_keys_of_team(*, tenant: Tenant, credential: ProviderCredential) -> list[str]:
+    """Ids of further Apple keys of the same team that any application of the tenant sends with. Inside the scope."""
+    team, key = credential.shown.get("team_id"), credential.shown.get("key_id")
+    if credential.provider != "apns" or not team:
+        return []
+    active = ProviderCredential.objects.of(tenant).filter(provider="apns", retired_at=None, paused_at=None)
+    keys = active.filter(shown__team_id=team).values_list("shown__key_id", flat=True)
+    return sorted({str(other) for other in keys} - {str(key)})
+
+
 def charts_of(health: Health, zone: ZoneInfo) -> list[SafeString]:
     """Accepted and not accepted, by hour."""
     accepted = [hour.accepted for hour in health.hours]

@@ -16,7 +16,7 @@ from apps.dashboard.accounts.step_up import fresh_factor
 from apps.dashboard.errors import NoApplication
 from apps.dashboard.forms import add_errors
 from apps.dashboard.providers.forms import CredentialForm
-from apps.dashboard.providers.standing import accounts_of, charts_of, error_rows, routes_of
+from apps.dashboard.providers.standing import accounts_of, charts_of, error_rows, other_keys_of_team, routes_of
 from apps.dashboard.route_names import route_name
 from apps.providers.credentials import WEBPUSH, retire_credential, save_credential
 from apps.providers.models import ProviderCredential
@@ -55,12 +55,14 @@ def provider_list(request: DashboardRequest) -> HttpResponse:
 def provider(request: DashboardRequest, public_id: str) -> HttpResponse:
     with tenant_scope(request.tenant):
         shown = access_credential(request, public_id)
+        other_keys = other_keys_of_team(tenant=request.tenant, credential=shown)
     accounts = accounts_of(tenant=request.tenant, application=shown.application, provider=shown.provider)
     account = next((one for one in accounts if one.credential.pk == shown.pk), None)
     if account is None:
         raise NotFound
     context = {
         "account": account,
+        "other_keys": ", ".join(other_keys),
         "credential": shown,
         "label": route_name(shown.provider),
         "shown": [
