@@ -83,6 +83,11 @@ class WebhookEndpoint(PublicIdModel, TenantOwned, TimestampedModel):
     def __str__(self) -> str:
         return self.url
 
+    @property
+    def is_held(self) -> bool:
+        """A limit of the tenant's is reached: its calls wait."""
+        return self.held_until is not None and self.held_until > clock.now()
+
 
 class Delivery(PublicIdModel, TenantOwned):
     """One call to one endpoint: an event, or a batch of events that never changes once it is made.

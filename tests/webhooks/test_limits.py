@@ -70,12 +70,12 @@ def test_the_next_period_lets_them_go(
     with tenant_scope(tenant):
         ends_at = current_period(tenant=tenant).ends_at
         endpoint.refresh_from_db()
-    assert endpoint.held_until == ends_at
+    assert (endpoint.held_until, endpoint.is_held) == (ends_at, True)
     with time_machine.travel(ends_at + timedelta(seconds=1), tick=False):
         settle_due_allowances()
     with tenant_scope(tenant):
         endpoint.refresh_from_db()
-    assert endpoint.held_until is None
+    assert (endpoint.held_until, endpoint.is_held) == (None, False)
 
 
 def test_an_applications_limit_holds_its_calls_and_not_its_siblings(
