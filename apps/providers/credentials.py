@@ -126,7 +126,7 @@ def _create(
     secret = {field.name for field in needs_of(provider).fields if field.is_secret}
     made = ProviderCredential.objects.create(
         tenant=tenant, application=application, provider=provider, name=name, checked_at=clock.now(),
-        shown={field: value for field, value in values.items() if field not in secret},
+        shown={field: value for field, value in values.items() if value and field not in secret},
     )  # fmt: skip
     sealed = seal_for(tenant, orjson.dumps(dict(values)).decode(), context=_context(made))
     record_audit(
