@@ -22,7 +22,7 @@ def held_about(person: Subscriber) -> dict[str, list[dict[str, Any]]]:
 
 
 def _receipt(receipt: Receipt) -> dict[str, Any]:
-    named = ("kind", "at", "amount", "currency")
+    named = ("kind", "button", "at", "amount", "currency")
     return {"message_id": Message(pk=receipt.message_id).public_id, **{name: getattr(receipt, name) for name in named}}
 
 
