@@ -23,20 +23,23 @@ from apps.tenants.scope import tenant_scope
 MAX_RECEIPTS = 1_000
 
 # One statement, so that receipts and their sums are never apart. The lock on the people makes an erasure wait for us or
-# us for the erasure: then nobody is found any more.
+# us for the erasure: then nobody is found any more. The deliveries are looked up first, by themselves: right after a
+# large send the planner believes their table empty, and once searched all of it for each person of the application.
 _RECORD = """
 WITH told AS (
     SELECT * FROM unnest(
         %(deliveries)s::bigint[], %(kinds)s::text[], %(instants)s::timestamptz[], %(amounts)s::numeric[],
         %(currencies)s::text[], %(sources)s::text[], %(buttons)s::text[]
     ) AS told (delivery_id, kind, at, amount, currency, source, button)
+), named AS MATERIALIZED (
+    SELECT id, message_id, subscriber_id, state, route, chunk_id FROM messaging_delivery
+    WHERE tenant_id = %(tenant)s AND id = ANY(%(deliveries)s)
 ), sent AS MATERIALIZED (
     SELECT delivery.id, delivery.message_id, delivery.subscriber_id, delivery.state, delivery.route, chunk.variant,
         person.language
-    FROM messaging_delivery delivery JOIN audience_subscriber person ON person.id = delivery.subscriber_id
+    FROM named delivery JOIN audience_subscriber person ON person.id = delivery.subscriber_id
         JOIN messaging_chunk chunk ON chunk.id = delivery.chunk_id
-    WHERE delivery.tenant_id = %(tenant)s AND person.tenant_id = %(tenant)s AND delivery.id = ANY(%(deliveries)s)
-        AND (%(application)s::bigint IS NULL OR person.application_id = %(application)s)
+    WHERE person.tenant_id = %(tenant)s AND (%(application)s::bigint IS NULL OR person.application_id = %(application)s)
     ORDER BY person.id FOR KEY SHARE OF person
 ), fresh AS (
     INSERT INTO messaging_receipt
