@@ -1,7 +1,8 @@
 // Receipts and the inbox against a fetch that the test plays. Run by test_sdk.py with `node --test`.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Inbox, Receipts } from "../../sdk/js/receipts.js";
+import { Inbox } from "../../sdk/js/inbox.js";
+import { Receipts } from "../../sdk/js/receipts.js";
 
 function newReceipts(...statuses) {
   const calls = [];

@@ -18,7 +18,9 @@ CHANGE = "/usage/limits/change"
 
 
 def test_an_owner_sets_limits_and_sees_what_binds(owner_client: Client, tenant: Tenant) -> None:
-    answer = owner_client.post(CHANGE, {"spend_cap": "12.50", "hard-0": "900", "soft-0": "500"})
+    answer = owner_client.post(
+        CHANGE, {"spend_cap": "12.50", "hard-messages.published": "900", "soft-messages.published": "500"}
+    )
     assert (answer.status_code, answer["Location"]) == (302, "/usage/limits/")
     with tenant_scope(tenant):
         subscription = subscription_of(tenant=tenant)
@@ -30,7 +32,13 @@ def test_an_owner_sets_limits_and_sees_what_binds(owner_client: Client, tenant: 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"spend_cap": "-1"}, {"spend_cap": "0.001"}, {"hard-0": "x"}, {"soft-0": "9", "hard-0": "3"}]
+    "wrong",
+    [
+        {"spend_cap": "-1"},
+        {"spend_cap": "0.001"},
+        {"hard-messages.published": "x"},
+        {"soft-messages.published": "9", "hard-messages.published": "3"},
+    ],
 )
 def test_a_wrong_limit_is_told_and_changes_nothing(owner_client: Client, tenant: Tenant, wrong: dict[str, str]) -> None:
     assert owner_client.post(CHANGE, wrong).status_code == 400
@@ -54,7 +62,9 @@ def test_an_owner_limits_one_application_and_sees_what_it_used(
     with tenant_scope(tenant):
         record_usage([UsageRecordIn("messages.published", "a", 321, clock.now(), application.pk)], tenant=tenant)
     assert url in owner_client.get("/usage/limits/").content.decode()
-    answer = owner_client.post(f"{url}change", {"soft-0": "5", "hard-0": "900", "hard-2": "70"})
+    answer = owner_client.post(
+        f"{url}change", {"soft-messages.published": "5", "hard-messages.published": "900", "hard-campaign.sends": "70"}
+    )
     assert (answer.status_code, answer["Location"]) == (302, url)
     with tenant_scope(tenant):
         assert limits_of_application(tenant=tenant, application=application) == {
@@ -64,5 +74,8 @@ def test_an_owner_limits_one_application_and_sees_what_it_used(
     assert 'value="900"' in shown
     assert ">321<" in shown
     assert "Save limits" not in shown
-    assert owner_client.post(f"{url}change", {"soft-0": "9", "hard-0": "3"}).status_code == 400
+    assert (
+        owner_client.post(f"{url}change", {"soft-messages.published": "9", "hard-messages.published": "3"}).status_code
+        == 400
+    )
     assert analyst.post(f"{url}change", {}).status_code == 403

@@ -24,4 +24,5 @@ def test_the_client_behaves(name: str) -> None:
 def test_the_client_stays_small() -> None:
     assert SDK.stat().st_size < 10_000
     assert RECEIPTS.stat().st_size < 5_000
+    assert SDK.with_name("inbox.js").stat().st_size < 5_000
     assert SDK.with_name("pushsaas-sw.js").stat().st_size < 6_500

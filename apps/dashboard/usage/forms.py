@@ -61,28 +61,25 @@ class UnitLimitsForm(forms.Form):
     def __init__(self, data: Any, meters: Mapping[str, Meter], own: Mapping[str, OwnLimit]) -> None:
         super().__init__(data)
         self._meters = list(meters)
-        for number, (name, meter) in enumerate(meters.items()):
+        for name, meter in meters.items():
             limit = own.get(name, OwnLimit())
             for kind, label, value in (("soft", _("Warn at"), limit.soft), ("hard", _("Refuse beyond"), limit.hard)):
-                self.fields[f"{kind}-{number}"] = forms.IntegerField(
+                self.fields[f"{kind}-{name}"] = forms.IntegerField(
                     label=f"{label}: {meter.title}", required=False, min_value=0, max_value=MAX_QUANTITY, initial=value
                 )
 
     def pairs(self) -> Iterator[tuple[str, forms.BoundField, forms.BoundField]]:
-        for number, name in enumerate(self._meters):
-            yield name, self[f"soft-{number}"], self[f"hard-{number}"]
+        for name in self._meters:
+            yield name, self[f"soft-{name}"], self[f"hard-{name}"]
 
     @property
     def limits(self) -> dict[str, OwnLimit]:
         chosen = self.cleaned_data
-        return {
-            name: OwnLimit(chosen[f"soft-{number}"], chosen[f"hard-{number}"])
-            for number, name in enumerate(self._meters)
-        }
+        return {name: OwnLimit(chosen[f"soft-{name}"], chosen[f"hard-{name}"]) for name in self._meters}
 
     def clean(self) -> dict[str, Any]:
-        for number in range(len(self._meters)):
-            soft, hard = self.cleaned_data.get(f"soft-{number}"), self.cleaned_data.get(f"hard-{number}")
+        for name in self._meters:
+            soft, hard = self.cleaned_data.get(f"soft-{name}"), self.cleaned_data.get(f"hard-{name}")
             if soft is not None and hard is not None and soft > hard:
-                self.add_error(f"soft-{number}", _("Warn before you refuse: this is above the limit."))
+                self.add_error(f"soft-{name}", _("Warn before you refuse: this is above the limit."))
         return self.cleaned_data
