@@ -28,8 +28,8 @@ from apps.messaging.models import Message
 from apps.messaging.sending.frequency import hold_frequency
 from apps.tenants.scope import CrossTenantRole, all_tenants, tenant_scope
 
-#: Chunks per transaction.
-CHUNKS = 5
+#: Chunks per transaction, where each person is decided about, and where the database writes them by their facts.
+CHUNKS, CHUNKS_AT_ONCE = 5, 25
 
 # The tenant whose runs were planned longest ago, then the run that is least far.
 _CLAIM = """
@@ -139,7 +139,7 @@ def _write_page(run: CampaignRun, rules: Rules) -> bool:
         before = run.chunk_count, run.cursor
         try:
             with transaction.atomic():
-                return plan_page(run, audience, rules, decider, chunk=CHUNK, page=CHUNK * CHUNKS)
+                return plan_page(run, audience, rules, decider, chunk=CHUNK, page=CHUNK * CHUNKS_AT_ONCE)
         except IntegrityError:  # somebody of this page was planned before: one by one they are passed over
             run.chunk_count, run.cursor = before
     people = people_in(audience, rules).filter(pk__gt=run.cursor, pk__lte=run.until)

@@ -7,10 +7,13 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.billing.models import Quota, UsageRollup
 from apps.billing.reports import Grain, usage_report
 from apps.billing.services import current_period
+from apps.billing.services.activity import count_active
 from apps.core import clock
 from apps.messaging.ledger.activity import count_reached
 from apps.messaging.models import Chunk
@@ -61,6 +64,23 @@ def test_people_and_devices_count_once_in_a_period_however_often_they_are_reache
         start = clock.now() - timedelta(days=1)
         figures = usage_report(tenant=tenant, start=start, end=clock.now() + timedelta(days=1), grain=Grain.WHOLE)
     assert {each.meter: each.quantity for each in figures}["devices.active"] == 3
+
+
+def test_a_thousand_people_cost_no_more_queries_than_one(tenant: Tenant) -> None:
+    def queries(people: int, name: str) -> int:
+        seen = {f"{name}:{number}": clock.now() for number in range(people)}
+        with tenant_scope(tenant), CaptureQueriesContext(connection) as captured:
+            new = count_active(tenant=tenant, meter="subscribers.active", seen=seen, application_id=0)
+        assert new == people
+        return len(captured)
+
+    queries(1, "first")  # opens the period
+    assert queries(1_000, "many") == queries(1, "one")
+
+
+def test_counting_gives_way_to_sending(phones: type[Phones], sent: Sent) -> None:
+    sent()
+    assert (count_reached(seconds=-1), count_reached()) == (0, 1)
 
 
 def test_they_count_again_in_the_next_period(phones: type[Phones], sent: Sent, tenant: Tenant) -> None:

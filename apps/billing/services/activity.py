@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from operator import itemgetter
 
-from apps.billing.models import Quota, UsageSubject
+from apps.billing.models import BillingPeriod, Quota, UsageSubject
 from apps.billing.records import UsageRecordIn
 from apps.billing.services.periods import current_period
 from apps.billing.services.recording import record_usage
@@ -22,8 +23,11 @@ def count_active(*, tenant: Tenant, meter: str, seen: Mapping[str, datetime], ap
     caller's transaction; a repeat counts nothing.
     """
     by_period: dict[datetime, dict[str, datetime]] = defaultdict(dict)
-    for subject, at in seen.items():
-        by_period[current_period(tenant=tenant, at=at).starts_at][subject] = at
+    period: BillingPeriod | None = None
+    for subject, at in sorted(seen.items(), key=itemgetter(1)):  # so that each period is looked up once
+        if period is None or at >= period.ends_at:
+            period = current_period(tenant=tenant, at=at)
+        by_period[period.starts_at][subject] = at
     return sum(_count(tenant, meter, starts_at, of_it, application_id) for starts_at, of_it in by_period.items())
 
 
