@@ -30,6 +30,7 @@ def crowd(application: Application, monkeypatch: pytest.MonkeyPatch) -> list[str
     """25 people of three languages, two of whom want nothing; chunks of 4, pages of 8."""
     monkeypatch.setattr(planning, "CHUNK", 4)
     monkeypatch.setattr(planning, "CHUNKS", 2)
+    monkeypatch.setattr(planning, "CHUNKS_AT_ONCE", 2)
     names = make_people(application, 25)
     with tenant_scope(application.tenant):
         people = [

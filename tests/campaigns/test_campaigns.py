@@ -158,6 +158,7 @@ def test_planning_is_resumed_where_it_stopped(
 ) -> None:
     monkeypatch.setattr(planning, "CHUNK", 2)
     monkeypatch.setattr(planning, "CHUNKS", 1)
+    monkeypatch.setattr(planning, "CHUNKS_AT_ONCE", 1)
     names = make_people(application, 7)
     campaign = start()
     assert planning.plan_started_runs(seconds=0) is True  # out of time before the first page

@@ -30,6 +30,7 @@ def buyers(application: Application, monkeypatch: pytest.MonkeyPatch) -> list[st
     """Six of seven people have bought; pages are of two people."""
     monkeypatch.setattr(planning, "CHUNK", 2)
     monkeypatch.setattr(planning, "CHUNKS", 1)
+    monkeypatch.setattr(planning, "CHUNKS_AT_ONCE", 1)
     names = make_people(application, 7)
     _buy(application, *names[:6])
     return names[:6]

@@ -156,6 +156,7 @@ def test_two_campaigns_at_once_do_not_pass_the_cap_together(
     """Page by page in turn, as two workers would plan them."""
     monkeypatch.setattr(planning, "CHUNK", 5)
     monkeypatch.setattr(planning, "CHUNKS", 1)
+    monkeypatch.setattr(planning, "CHUNKS_AT_ONCE", 1)
     cap = {"count": 1, "days": 7}
     one, two = scheduled(category="news", frequency_cap=cap), scheduled(category="news", frequency_cap=cap)
     other = scheduled(frequency_cap={"count": 3, "days": 7})
@@ -301,6 +302,7 @@ def test_planning_a_throttled_run_is_resumed_with_the_places_that_are_taken(
 ) -> None:
     monkeypatch.setattr(planning, "CHUNK", 4)
     monkeypatch.setattr(planning, "CHUNKS", 1)
+    monkeypatch.setattr(planning, "CHUNKS_AT_ONCE", 1)
     campaign = scheduled(throttle_per_minute=3)
     start_due_campaigns()
     claim = planning._claim()
