@@ -7,6 +7,7 @@ of the requirement are taken at 1,000,000, and at a tenth of it beside).
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 
@@ -31,6 +32,7 @@ def linear_and_memory() -> Iterator[Reading]:
         small = bench.send()
     with product(PEOPLE) as bench:
         large = bench.send()
+    print(f"  {small.rate:,.0f} and {large.rate:,.0f} recipients/s", file=sys.stderr)
     per_recipient = small.rate / large.rate
     yield Reading("campaign.linear", 100 * per_recipient, "%", {"a-tenth-of-it": per_recipient})
     yield Reading("campaign.memory", large.megabytes, "MB", {"a-tenth-of-it": large.megabytes / small.megabytes})
