@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -111,7 +112,9 @@ class TenantsRows(OpenToOperators):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        return rendered(super().changeform_view, request, object_id, form_url, extra_context)
+        # Django reads `_2C` in an address as a quoted comma, and so may a public id begin.
+        quoted = quote(object_id) if object_id else object_id
+        return rendered(super().changeform_view, request, quoted, form_url, extra_context)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

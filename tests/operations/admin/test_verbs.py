@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.http import HttpResponse
 from django.test import Client
 
@@ -14,6 +15,7 @@ from apps.billing.pricing import Model, Terms
 from apps.billing.services.credits import profile_of
 from apps.billing.services.invoicing import open_draft, park
 from apps.billing.services.periods import current_period, subscription_of
+from apps.core import ids
 from apps.operations.models import OperatorEntry
 from apps.operations.operators import verify_operations
 from apps.tenants.models import AuditEntry, Tenant
@@ -51,6 +53,14 @@ def test_a_suspension_is_done_written_down_twice_and_lifted(browser: Client, ope
     with tenant_scope(tenant):
         assert tenant.refreshed().standing is Standing.GOOD
     assert (verify_operations().entries, verify_operations().broken_at) == (2, None)
+
+
+def test_an_id_that_begins_like_a_quoted_comma_is_found(browser: Client, tenant: Tenant) -> None:
+    number = next(n for n in range(10_000, 99_000) if ids.encode(Tenant.public_id_prefix, n)[3:6] == quote(","))
+    with tenant_scope(number):
+        Tenant(pk=number, name="Comma", data_key=tenant.data_key).save(force_insert=True)
+    page = browser.get(f"/operator/tenants/tenant/{ids.encode(Tenant.public_id_prefix, number)}/change/")
+    assert (page.status_code, b"Suspend" in page.content) == (200, True)
 
 
 def test_what_a_form_lacks_changes_nothing_and_says_so(browser: Client, tenant: Tenant) -> None:
